@@ -10,50 +10,36 @@
  * `detail` must be JSON-safe and fit for a client; put what only an operator may see into `cause`.
  */
 export class CodedError extends Error {
-	readonly code: string;
-	readonly detail: unknown;
+  readonly code: string;
+  readonly detail: unknown;
 
-	constructor(
-		code: string,
-		message: string,
-		options: { detail?: unknown; cause?: unknown } = {},
-	) {
-		super(
-			message,
-			options.cause === undefined ? undefined : { cause: options.cause },
-		);
-		this.name = "CodedError";
-		this.code = code;
-		this.detail = options.detail;
-	}
+  constructor(code: string, message: string, options: { detail?: unknown; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'CodedError';
+    this.code = code;
+    this.detail = options.detail;
+  }
 }
 
 /** True when `error` carries the given code, whichever thread or class it came from. */
 export function hasCode(error: unknown, code: string): boolean {
-	return (
-		typeof error === "object" &&
-		error !== null &&
-		(error as { code?: unknown }).code === code
-	);
+  return typeof error === 'object' && error !== null && (error as { code?: unknown }).code === code;
 }
 
 /** Why a request's signal fired: the client closed the connection. Not a failure: one debug line, no metric. */
 export class ClientGoneError extends CodedError {
-	constructor(message = "client disconnected") {
-		super("CLIENT_GONE", message);
-		this.name = "AbortError";
-	}
+  constructor(message = 'client disconnected') {
+    super('CLIENT_GONE', message);
+    this.name = 'AbortError';
+  }
 }
 
 /** True for anything that means "stopped on purpose": an abort, or the client gone. */
 export function isAbort(error: unknown): boolean {
-	return (
-		error instanceof Error &&
-		(error.name === "AbortError" || hasCode(error, "CLIENT_GONE"))
-	);
+  return error instanceof Error && (error.name === 'AbortError' || hasCode(error, 'CLIENT_GONE'));
 }
 
 /** The text of an unknown thrown value, for logs. */
 export function errorText(error: unknown): string {
-	return error instanceof Error ? error.message : String(error);
+  return error instanceof Error ? error.message : String(error);
 }

@@ -2,31 +2,31 @@
  * What an access check is asked and what it answers. Implemented by silly.ts, htpasswd/, token/; asked by http/dispatch.
  */
 
-import { CodedError } from "../errors.ts";
+import { CodedError } from '../errors.ts';
 
 /** One thing a request wants: `repository:name:action` or `registry:catalog:*`. */
 export interface Access {
-	readonly type: string;
-	readonly name: string;
-	readonly action: string;
+  readonly type: string;
+  readonly name: string;
+  readonly action: string;
 }
 
 /** The facts of a request that a check may look at. */
 export interface AccessRequest {
-	readonly method: string;
-	/** Value of a header by lower-case name. */
-	header(name: string): string | undefined;
-	/** `remoteAddress` etc. stay out: no controller decides by them. */
+  readonly method: string;
+  /** Value of a header by lower-case name. */
+  header(name: string): string | undefined;
+  /** `remoteAddress` etc. stay out: no controller decides by them. */
 }
 
 /** What a check allowed. */
 export interface Grant {
-	/** Empty when anonymous. */
-	readonly userName: string;
-	/** Whether these credentials also cover `access`; used for mounts and to filter the catalog. Never throws. */
-	permits(access: Access): boolean;
-	/** `class` that the token carries for a repository (empty or absent = image); reference 10.4. */
-	classOf?(repository: string): string | undefined;
+  /** Empty when anonymous. */
+  readonly userName: string;
+  /** Whether these credentials also cover `access`; used for mounts and to filter the catalog. Never throws. */
+  permits(access: Access): boolean;
+  /** `class` that the token carries for a repository (empty or absent = image); reference 10.4. */
+  classOf?(repository: string): string | undefined;
 }
 
 /**
@@ -36,50 +36,46 @@ export interface Grant {
  * clients ask a token for both, but lacking them refuses nothing.
  */
 export interface AccessController {
-	readonly name: string;
-	/**
-	 * @throws ChallengeError (401) missing, wrong or insufficient credentials
-	 * @throws CodedError `UNAVAILABLE` or others when the controller itself cannot decide
-	 */
-	authorize(
-		request: AccessRequest,
-		required: readonly Access[],
-		optional?: readonly Access[],
-	): Promise<Grant> | Grant;
-	/** Starts watching files. Rejects when the first load fails (message fit for an operator). */
-	start?(): Promise<void>;
-	/** Re-reads files now (SIGHUP); a broken one keeps the last good and logs. */
-	reload?(): Promise<void>;
-	stop?(): Promise<void>;
+  readonly name: string;
+  /**
+   * @throws ChallengeError (401) missing, wrong or insufficient credentials
+   * @throws CodedError `UNAVAILABLE` or others when the controller itself cannot decide
+   */
+  authorize(
+    request: AccessRequest,
+    required: readonly Access[],
+    optional?: readonly Access[],
+  ): Promise<Grant> | Grant;
+  /** Starts watching files. Rejects when the first load fails (message fit for an operator). */
+  start?(): Promise<void>;
+  /** Re-reads files now (SIGHUP); a broken one keeps the last good and logs. */
+  reload?(): Promise<void>;
+  stop?(): Promise<void>;
 }
 
 /** 401 with a `Www-Authenticate` header. `detail` lists what was wanted, as Distribution prints it. */
 export class ChallengeError extends CodedError {
-	/** Whole value of `Www-Authenticate`. */
-	readonly challenge: string;
+  /** Whole value of `Www-Authenticate`. */
+  readonly challenge: string;
 
-	constructor(
-		challenge: string,
-		wanted: readonly Access[],
-		options: { cause?: unknown } = {},
-	) {
-		super("UNAUTHORIZED", "authentication required", {
-			detail:
-				wanted.length === 0
-					? null
-					: wanted.map((a) => ({
-							Type: a.type,
-							Class: "",
-							Name: a.name,
-							Action: a.action,
-						})),
-			...(options.cause === undefined ? {} : { cause: options.cause }),
-		});
-		this.challenge = challenge;
-	}
+  constructor(challenge: string, wanted: readonly Access[], options: { cause?: unknown } = {}) {
+    super('UNAUTHORIZED', 'authentication required', {
+      detail:
+        wanted.length === 0
+          ? null
+          : wanted.map((a) => ({
+              Type: a.type,
+              Class: '',
+              Name: a.name,
+              Action: a.action,
+            })),
+      ...(options.cause === undefined ? {} : { cause: options.cause }),
+    });
+    this.challenge = challenge;
+  }
 }
 
 /** A grant for everything: no auth configured, silly, or plain htpasswd. */
 export function fullGrant(userName: string): Grant {
-	return { userName, permits: () => true };
+  return { userName, permits: () => true };
 }

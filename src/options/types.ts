@@ -3,13 +3,8 @@
  * Each room describes its own section with them (its `options.ts`); config/ joins the sections, converts and checks.
  */
 
-import Type, {
-	type Static,
-	type TOptional,
-	type TSchema,
-	type TUnsafe,
-} from "typebox";
-import type { Secret } from "./secret.ts";
+import Type, { type Static, type TOptional, type TSchema, type TUnsafe } from 'typebox';
+import type { Secret } from './secret.ts';
 
 /**
  * How config/ converts a raw YAML value, read from the schema's `x-kind`.
@@ -25,109 +20,101 @@ import type { Secret } from "./secret.ts";
  * any      left as parsed (free-form)                 -> unknown
  */
 export type OptionKind =
-	| "string"
-	| "secret"
-	| "boolean"
-	| "looseBoolean"
-	| "integer"
-	| "looseInteger"
-	| "duration"
-	| "choice"
-	| "any";
+  | 'string'
+  | 'secret'
+  | 'boolean'
+  | 'looseBoolean'
+  | 'integer'
+  | 'looseInteger'
+  | 'duration'
+  | 'choice'
+  | 'any';
 
 interface Described {
-	/** One sentence for the reference page: what it does, unit, what is allowed. */
-	readonly description: string;
-	/** In the converted form (durations in milliseconds). A key with a default is always present after loading. */
-	readonly default?: unknown;
-	/** Set with the message to warn with, when the key is deprecated. */
-	readonly deprecated?: string;
-	/** Other spellings of the key, e.g. `layerinfo` for `blobdescriptor`. */
-	readonly aliases?: readonly string[];
+  /** One sentence for the reference page: what it does, unit, what is allowed. */
+  readonly description: string;
+  /** In the converted form (durations in milliseconds). A key with a default is always present after loading. */
+  readonly default?: unknown;
+  /** Set with the message to warn with, when the key is deprecated. */
+  readonly deprecated?: string;
+  /** Other spellings of the key, e.g. `layerinfo` for `blobdescriptor`. */
+  readonly aliases?: readonly string[];
 }
 
-function kind<T>(
-	kindName: OptionKind,
-	options: Described,
-	extra: object = {},
-): TUnsafe<T> {
-	return Type.Unsafe<T>({ "x-kind": kindName, ...options, ...extra });
+function kind<T>(kindName: OptionKind, options: Described, extra: object = {}): TUnsafe<T> {
+  return Type.Unsafe<T>({ 'x-kind': kindName, ...options, ...extra });
 }
 
 /** Any plain scalar, as text. */
 export function text(options: Described): TUnsafe<string> {
-	return kind<string>("string", options);
+  return kind<string>('string', options);
 }
 
 /** Text that never appears in logs, errors or `longshore config`. */
 export function secret(options: Described): TUnsafe<Secret> {
-	return kind<Secret>("secret", options);
+  return kind<Secret>('secret', options);
 }
 
-export function bool(
-	options: Described & { loose?: boolean },
-): TUnsafe<boolean> {
-	return kind<boolean>(options.loose ? "looseBoolean" : "boolean", options);
+export function bool(options: Described & { loose?: boolean }): TUnsafe<boolean> {
+  return kind<boolean>(options.loose ? 'looseBoolean' : 'boolean', options);
 }
 
 export function int(
-	options: Described & {
-		minimum?: number;
-		maximum?: number;
-		multipleOf?: number;
-		loose?: boolean;
-	},
+  options: Described & {
+    minimum?: number;
+    maximum?: number;
+    multipleOf?: number;
+    loose?: boolean;
+  },
 ): TUnsafe<number> {
-	return kind<number>(options.loose ? "looseInteger" : "integer", options);
+  return kind<number>(options.loose ? 'looseInteger' : 'integer', options);
 }
 
 /** Converted to milliseconds. `minimumMs` is a fault below it. */
-export function duration(
-	options: Described & { minimumMs?: number },
-): TUnsafe<number> {
-	return kind<number>("duration", options);
+export function duration(options: Described & { minimumMs?: number }): TUnsafe<number> {
+  return kind<number>('duration', options);
 }
 
 export function choice<const V extends readonly string[]>(
-	values: V,
-	options: Described & { ignoreCase?: boolean },
+  values: V,
+  options: Described & { ignoreCase?: boolean },
 ): TUnsafe<V[number]> {
-	return kind<V[number]>("choice", options, {
-		"x-values": values,
-		"x-ignore-case": options.ignoreCase ?? false,
-	});
+  return kind<V[number]>('choice', options, {
+    'x-values': values,
+    'x-ignore-case': options.ignoreCase ?? false,
+  });
 }
 
 /** Free-form value, left as parsed. */
 export function anything(options: Described): TUnsafe<unknown> {
-	return kind<unknown>("any", options);
+  return kind<unknown>('any', options);
 }
 
 export function list<T extends TSchema>(
-	items: T,
-	options: Described,
+  items: T,
+  options: Described,
 ): TUnsafe<readonly Static<T>[]> {
-	return Type.Unsafe<readonly Static<T>[]>({
-		...Type.Array(items),
-		...options,
-	});
+  return Type.Unsafe<readonly Static<T>[]>({
+    ...Type.Array(items),
+    ...options,
+  });
 }
 
 /** A map with free keys, e.g. header name -> list of values. */
 export function mapOf<T extends TSchema>(
-	values: T,
-	options: Described,
+  values: T,
+  options: Described,
 ): TUnsafe<Readonly<Record<string, Static<T>>>> {
-	return Type.Unsafe<Readonly<Record<string, Static<T>>>>({
-		...Type.Record(Type.String(), values),
-		"x-values-schema": values,
-		...options,
-	});
+  return Type.Unsafe<Readonly<Record<string, Static<T>>>>({
+    ...Type.Record(Type.String(), values),
+    'x-values-schema': values,
+    ...options,
+  });
 }
 
 /** Marks a key that may be absent (and has no default). */
 export function optional<T extends TSchema>(schema: T): TOptional<T> {
-	return Type.Optional(schema) as TOptional<T>;
+  return Type.Optional(schema) as TOptional<T>;
 }
 
 /** A section with fixed keys. Unknown keys are warnings with a suggestion. Use `optional()` for keys that may be absent. */

@@ -3,54 +3,54 @@
  * Implemented by drivers/*, wrapped by wrap/*, used by the other files of this room.
  */
 
-import type { ByteSource } from "../bytes.ts";
-import { CodedError } from "../errors.ts";
+import type { ByteSource } from '../bytes.ts';
+import { CodedError } from '../errors.ts';
 
 /** Facts about a file or a directory. Directories on object stores are inferred and have no time (0). */
 export interface FileFacts {
-	readonly isDirectory: boolean;
-	/** 0 for directories. */
-	readonly sizeBytes: number;
-	readonly modifiedAtMs: number;
+  readonly isDirectory: boolean;
+  /** 0 for directories. */
+  readonly sizeBytes: number;
+  readonly modifiedAtMs: number;
 }
 
 export interface ListEntry {
-	/** One path component, not the full path. */
-	readonly name: string;
-	readonly isDirectory: boolean;
+  /** One path component, not the full path. */
+  readonly name: string;
+  readonly isDirectory: boolean;
 }
 
 export interface ListOptions {
-	/** Only names that sort (in byte order) after this one. */
-	readonly after?: string;
-	/** At most so many entries; fewer means the end was reached. */
-	readonly limit?: number;
+  /** Only names that sort (in byte order) after this one. */
+  readonly after?: string;
+  /** At most so many entries; fewer means the end was reached. */
+  readonly limit?: number;
 }
 
 /** One step of `apply`. */
 export type WriteStep =
-	| {
-			readonly kind: "put";
-			readonly path: string;
-			readonly content: Uint8Array | string;
-	  }
-	/** Replaces `to`. With `keepExisting`, an existing `to` stays and `from` is left alone. */
-	| {
-			readonly kind: "move";
-			readonly from: string;
-			readonly to: string;
-			readonly keepExisting?: boolean;
-	  };
+  | {
+      readonly kind: 'put';
+      readonly path: string;
+      readonly content: Uint8Array | string;
+    }
+  /** Replaces `to`. With `keepExisting`, an existing `to` stays and `from` is left alone. */
+  | {
+      readonly kind: 'move';
+      readonly from: string;
+      readonly to: string;
+      readonly keepExisting?: boolean;
+    };
 
 export interface DriverAbilities {
-	/** Worker threads may make their own instance from (name, parameters) and see the same files. */
-	readonly sharedAcrossThreads: boolean;
-	/** Smallest part a chunked upload may send but for its last (`OCI-Chunk-Min-Length`); 0 when there is none. */
-	readonly minChunkBytes: number;
-	/** A reader may see a file that is still being written (filesystem: the upload's own data file). */
-	readonly readsUncommitted: boolean;
-	/** `redirectUrl` may give an URL. */
-	readonly redirects: boolean;
+  /** Worker threads may make their own instance from (name, parameters) and see the same files. */
+  readonly sharedAcrossThreads: boolean;
+  /** Smallest part a chunked upload may send but for its last (`OCI-Chunk-Min-Length`); 0 when there is none. */
+  readonly minChunkBytes: number;
+  /** A reader may see a file that is still being written (filesystem: the upload's own data file). */
+  readonly readsUncommitted: boolean;
+  /** `redirectUrl` may give an URL. */
+  readonly redirects: boolean;
 }
 
 /**
@@ -61,74 +61,68 @@ export interface DriverAbilities {
  * service demands it; each error says whether it is `retryable`.
  */
 export interface StorageDriver {
-	/** `filesystem`, `inmemory`, `s3aws`, … as Distribution prints it in errors, logs and metrics. */
-	readonly name: string;
-	readonly abilities: DriverAbilities;
+  /** `filesystem`, `inmemory`, `s3aws`, … as Distribution prints it in errors, logs and metrics. */
+  readonly name: string;
+  readonly abilities: DriverAbilities;
 
-	/** The whole of a small file. @throws PathNotFoundError */
-	get(path: string): Promise<Buffer>;
+  /** The whole of a small file. @throws PathNotFoundError */
+  get(path: string): Promise<Buffer>;
 
-	/** Creates or replaces a whole file and its parents: readers see the old or the new content, never a mix; durable on return. */
-	put(path: string, content: Uint8Array | string): Promise<void>;
+  /** Creates or replaces a whole file and its parents: readers see the old or the new content, never a mix; durable on return. */
+  put(path: string, content: Uint8Array | string): Promise<void>;
 
-	/**
-	 * Applies steps so that each becomes visible only after those before it; all are durable on return.
-	 * Not atomic: a failure or crash leaves a prefix (a driver may lose order across a power cut, see DESIGN 3).
-	 * Puts and moves of one call should share their syncs.
-	 */
-	apply(steps: readonly WriteStep[]): Promise<void>;
+  /**
+   * Applies steps so that each becomes visible only after those before it; all are durable on return.
+   * Not atomic: a failure or crash leaves a prefix (a driver may lose order across a power cut, see DESIGN 3).
+   * Puts and moves of one call should share their syncs.
+   */
+  apply(steps: readonly WriteStep[]): Promise<void>;
 
-	/**
-	 * A stream from `offset` (default 0) to the end, or to `endOffset` (exclusive).
-	 * At or past the end: an empty stream. Aborting frees the handle at once.
-	 * @throws PathNotFoundError
-	 */
-	open(
-		path: string,
-		options?: { offset?: number; endOffset?: number; signal?: AbortSignal },
-	): Promise<ByteSource>;
+  /**
+   * A stream from `offset` (default 0) to the end, or to `endOffset` (exclusive).
+   * At or past the end: an empty stream. Aborting frees the handle at once.
+   * @throws PathNotFoundError
+   */
+  open(
+    path: string,
+    options?: { offset?: number; endOffset?: number; signal?: AbortSignal },
+  ): Promise<ByteSource>;
 
-	/** Facts, or `undefined` when nothing is there. */
-	stat(path: string): Promise<FileFacts | undefined>;
+  /** Facts, or `undefined` when nothing is there. */
+  stat(path: string): Promise<FileFacts | undefined>;
 
-	/** Direct children in byte order of their names, or `undefined` when there is no such directory. `/` always exists. */
-	list(
-		path: string,
-		options?: ListOptions,
-	): Promise<readonly ListEntry[] | undefined>;
+  /** Direct children in byte order of their names, or `undefined` when there is no such directory. `/` always exists. */
+  list(path: string, options?: ListOptions): Promise<readonly ListEntry[] | undefined>;
 
-	/** Moves one file over `to`, creating parents. @throws PathNotFoundError for the source */
-	move(from: string, to: string): Promise<void>;
+  /** Moves one file over `to`, creating parents. @throws PathNotFoundError for the source */
+  move(from: string, to: string): Promise<void>;
 
-	/** Removes a file or a whole subtree; never siblings that share a prefix. @throws PathNotFoundError when nothing is there */
-	delete(path: string): Promise<void>;
+  /** Removes a file or a whole subtree; never siblings that share a prefix. @throws PathNotFoundError when nothing is there */
+  delete(path: string): Promise<void>;
 
-	/**
-	 * Starts (`append` false: what was there is dropped) or continues an upload at `path`.
-	 * @throws PathNotFoundError append to nothing (filesystem: to a missing directory)
-	 */
-	openWriter(path: string, options: { append: boolean }): Promise<FileWriter>;
+  /**
+   * Starts (`append` false: what was there is dropped) or continues an upload at `path`.
+   * @throws PathNotFoundError append to nothing (filesystem: to a missing directory)
+   */
+  openWriter(path: string, options: { append: boolean }): Promise<FileWriter>;
 
-	/** Bytes of an unfinished upload at `path`, or `undefined` when none was begun. Equals `stat` where uploads are plain files. */
-	uploadSizeBytes(path: string): Promise<number | undefined>;
+  /** Bytes of an unfinished upload at `path`, or `undefined` when none was begun. Equals `stat` where uploads are plain files. */
+  uploadSizeBytes(path: string): Promise<number | undefined>;
 
-	/** An URL from which the client may fetch `path` itself, or `undefined` for "serve it yourself". */
-	redirectUrl(
-		path: string,
-		request: RedirectRequest,
-	): Promise<string | undefined>;
+  /** An URL from which the client may fetch `path` itself, or `undefined` for "serve it yourself". */
+  redirectUrl(path: string, request: RedirectRequest): Promise<string | undefined>;
 
-	/** Removes leftovers of unfinished uploads below `prefix` that no listing shows (S3 multipart uploads) older than the time. */
-	purgeUploads?(prefix: string, olderThanMs: number): Promise<number>;
+  /** Removes leftovers of unfinished uploads below `prefix` that no listing shows (S3 multipart uploads) older than the time. */
+  purgeUploads?(prefix: string, olderThanMs: number): Promise<number>;
 
-	/** Frees connections. Safe to call twice. */
-	close(): Promise<void>;
+  /** Frees connections. Safe to call twice. */
+  close(): Promise<void>;
 }
 
 export interface RedirectRequest {
-	readonly method: "GET" | "HEAD";
-	/** Client address as X-Forwarded-For tells it (cloudfront filters by it). */
-	readonly clientAddress: string;
+  readonly method: 'GET' | 'HEAD';
+  /** Client address as X-Forwarded-For tells it (cloudfront filters by it). */
+  readonly clientAddress: string;
 }
 
 /**
@@ -140,74 +134,68 @@ export interface RedirectRequest {
  *                         --cancel-> cancelled  (bytes dropped)
  */
 export interface FileWriter {
-	/** Bytes accepted so far, earlier appends and buffered ones included. */
-	readonly sizeBytes: number;
-	/** Resolves when `bytes` may be reused. At most one call in flight. */
-	write(bytes: Uint8Array): Promise<void>;
-	close(): Promise<void>;
-	commit(): Promise<void>;
-	cancel(): Promise<void>;
+  /** Bytes accepted so far, earlier appends and buffered ones included. */
+  readonly sizeBytes: number;
+  /** Resolves when `bytes` may be reused. At most one call in flight. */
+  write(bytes: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+  commit(): Promise<void>;
+  cancel(): Promise<void>;
 }
 
 /** Makes a driver from its own options section (already checked against the driver's schema). */
-export type DriverFactory<Options> = (
-	options: Options,
-) => StorageDriver | Promise<StorageDriver>;
+export type DriverFactory<Options> = (options: Options) => StorageDriver | Promise<StorageDriver>;
 
 /** Something a driver could not do. `code` starts with `DRIVER_`; `retryable` says whether the same call may succeed later. */
 export class DriverError extends CodedError {
-	readonly driver: string;
-	readonly retryable: boolean;
+  readonly driver: string;
+  readonly retryable: boolean;
 
-	constructor(
-		driver: string,
-		code: `DRIVER_${string}`,
-		message: string,
-		options: { retryable?: boolean; detail?: unknown; cause?: unknown } = {},
-	) {
-		super(code, `${driver}: ${message}`, options);
-		this.name = "DriverError";
-		this.driver = driver;
-		this.retryable = options.retryable ?? false;
-	}
+  constructor(
+    driver: string,
+    code: `DRIVER_${string}`,
+    message: string,
+    options: { retryable?: boolean; detail?: unknown; cause?: unknown } = {},
+  ) {
+    super(code, `${driver}: ${message}`, options);
+    this.name = 'DriverError';
+    this.driver = driver;
+    this.retryable = options.retryable ?? false;
+  }
 }
 
 export const DriverCode = {
-	notFound: "DRIVER_PATH_NOT_FOUND",
-	invalidPath: "DRIVER_INVALID_PATH",
-	invalidOffset: "DRIVER_INVALID_OFFSET",
-	unsupported: "DRIVER_UNSUPPORTED",
-	/** The service or disk does not answer, or asks to slow down. Retryable. Becomes 503. */
-	unavailable: "DRIVER_UNAVAILABLE",
-	/** Disk or quota full. Becomes 507. */
-	full: "DRIVER_FULL",
-	/** Anything else. Becomes 500. */
-	failed: "DRIVER_FAILED",
+  notFound: 'DRIVER_PATH_NOT_FOUND',
+  invalidPath: 'DRIVER_INVALID_PATH',
+  invalidOffset: 'DRIVER_INVALID_OFFSET',
+  unsupported: 'DRIVER_UNSUPPORTED',
+  /** The service or disk does not answer, or asks to slow down. Retryable. Becomes 503. */
+  unavailable: 'DRIVER_UNAVAILABLE',
+  /** Disk or quota full. Becomes 507. */
+  full: 'DRIVER_FULL',
+  /** Anything else. Becomes 500. */
+  failed: 'DRIVER_FAILED',
 } as const;
 
 export class PathNotFoundError extends DriverError {
-	constructor(driver: string, path: string, cause?: unknown) {
-		super(driver, DriverCode.notFound, `Path not found: ${path}`, {
-			detail: { path },
-			cause,
-		});
-	}
+  constructor(driver: string, path: string, cause?: unknown) {
+    super(driver, DriverCode.notFound, `Path not found: ${path}`, {
+      detail: { path },
+      cause,
+    });
+  }
 }
 
 /** `apply` for drivers that have nothing to share between steps. */
 export async function applyInOrder(
-	driver: Pick<StorageDriver, "put" | "move" | "stat">,
-	steps: readonly WriteStep[],
+  driver: Pick<StorageDriver, 'put' | 'move' | 'stat'>,
+  steps: readonly WriteStep[],
 ): Promise<void> {
-	for (const step of steps) {
-		if (step.kind === "put") {
-			await driver.put(step.path, step.content);
-		} else if (
-			!(
-				step.keepExisting && (await driver.stat(step.to))?.isDirectory === false
-			)
-		) {
-			await driver.move(step.from, step.to);
-		}
-	}
+  for (const step of steps) {
+    if (step.kind === 'put') {
+      await driver.put(step.path, step.content);
+    } else if (!(step.keepExisting && (await driver.stat(step.to))?.isDirectory === false)) {
+      await driver.move(step.from, step.to);
+    }
+  }
 }
