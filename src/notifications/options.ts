@@ -66,11 +66,14 @@ export const spoolOptions = Type.Object(
       default: true,
     }),
     directory: optional(
-      text({ description: 'Directory of the spool. Absent = a place of the registry’s choice.' }),
+      text({
+        description:
+          'Directory of the spool. Absent = `.longshore/notifications` below the root directory of the filesystem driver; other drivers then have no spool.',
+      }),
     ),
     maxevents: int({
       description:
-        'Undelivered events kept per endpoint; beyond that the oldest are dropped and logged.',
+        'Undelivered events kept per endpoint; beyond that the oldest go to a dead-letter file.',
       default: 100_000,
       minimum: 1,
     }),

@@ -4,7 +4,7 @@ import type { Static } from 'typebox';
 import { bool, duration, int, list, mapOf, secret, Type, text } from '../options/types.ts';
 
 const interval = duration({
-  description: 'Time between checks; the first one runs after this time.',
+  description: 'Wait between checks; the first one runs at start.',
   default: 10_000,
   minimumMs: 0,
 });
@@ -23,6 +23,12 @@ export const healthOptions = Type.Object(
     storagedriver: Type.Object(
       {
         enabled: bool({ description: 'Checks the storage driver.', default: false }),
+        timeout: duration({
+          description:
+            'Limit for one check: storage that does not answer for so long counts as failed; 0 = 10s.',
+          default: 10_000,
+          minimumMs: 0,
+        }),
         interval,
         threshold,
       },
