@@ -118,18 +118,20 @@ async function renameTemp(
   one: Prepared,
   content: Uint8Array | string,
 ): Promise<void> {
-  try {
-    await renameFile(one.temp as string, one.target);
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') {
+  await directories.within(dirname(one.target), async () => {
+    // ENOENT: a delete of the folder took the temp file with it. Then once more, in a new folder.
+    one.temp ??= await writeTemp(directories, one.target, content);
+    const { temp } = one;
+    one.temp = undefined;
+    try {
+      await renameFile(temp, one.target);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') {
+        one.temp = temp;
+      }
       throw error;
     }
-    // A delete of the folder took the temp file with it: once more, in a new folder.
-    directories.forget(dirname(one.target));
-    one.temp = await writeTemp(directories, one.target, content);
-    await renameFile(one.temp, one.target);
-  }
-  one.temp = undefined;
+  });
 }
 
 async function moveFile(

@@ -13,7 +13,8 @@ import { DirectorySyncs } from './sync-dirs.ts';
 
 /** Names kept of directories that were there; a wrong one only costs a failed call. */
 const maxKnown = 4096;
-const maxTries = 4;
+/** A folder may be removed while a commit goes into it, also several times over. */
+const maxTries = 10;
 
 export class Directories {
   readonly #syncs: DirectorySyncs = new DirectorySyncs();
