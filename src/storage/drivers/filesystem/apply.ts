@@ -37,6 +37,8 @@ interface Prepared {
   readonly target: string;
   /** The temp file of a put, until it was renamed. */
   temp?: string | undefined;
+  /** The target's folder was made for this step, so nothing is at the target: one stat less for each new blob. */
+  isNewFolder?: boolean;
 }
 
 const tempName: RegExp = /\.[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\.tmp$/;
@@ -73,7 +75,7 @@ async function prepare(parts: ApplyParts, one: Prepared): Promise<void> {
     if (one.step.kind === 'put') {
       one.temp = await writeTemp(parts.directories, one.target, one.step.content);
     } else {
-      await parts.directories.make(dirname(one.target));
+      one.isNewFolder = await parts.directories.make(dirname(one.target));
     }
   } catch (error) {
     throw toDriverError(error, one.path);
@@ -85,7 +87,7 @@ async function makeVisible(parts: ApplyParts, one: Prepared): Promise<void> {
     if (one.step.kind === 'put') {
       await renameTemp(parts.directories, one, one.step.content);
     } else {
-      await moveFile(parts, one.step, one.target);
+      await moveFile(parts, one.step, one);
     }
   } catch (error) {
     throw toDriverError(error, one.path);
@@ -118,26 +120,28 @@ async function renameTemp(
   one: Prepared,
   content: Uint8Array | string,
 ): Promise<void> {
-  try {
-    await renameFile(one.temp as string, one.target);
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') {
+  await directories.within(dirname(one.target), async () => {
+    // ENOENT: a delete of the folder took the temp file with it. Then once more, in a new folder.
+    one.temp ??= await writeTemp(directories, one.target, content);
+    const { temp } = one;
+    one.temp = undefined;
+    try {
+      await renameFile(temp, one.target);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') {
+        one.temp = temp;
+      }
       throw error;
     }
-    // A delete of the folder took the temp file with it: once more, in a new folder.
-    directories.forget(dirname(one.target));
-    one.temp = await writeTemp(directories, one.target, content);
-    await renameFile(one.temp, one.target);
-  }
-  one.temp = undefined;
+  });
 }
 
 async function moveFile(
   parts: ApplyParts,
   step: WriteStep & { kind: 'move' },
-  target: string,
+  { target, isNewFolder }: Prepared,
 ): Promise<void> {
-  if (step.keepExisting && (await isFile(target))) {
+  if (step.keepExisting && !isNewFolder && (await isFile(target))) {
     return;
   }
   const source = parts.toFile(step.from);

@@ -4,6 +4,7 @@
  */
 
 import { getSystemErrorMap } from 'node:util';
+import { isAbort } from '../../../errors.ts';
 import { DriverCode, DriverError, PathNotFoundError } from '../../driver.ts';
 
 export const driverName = 'filesystem';
@@ -38,11 +39,11 @@ export function fileError(code: string, syscall: string): NodeJS.ErrnoException 
 }
 
 /**
- * The driver error for what a call on `path` threw. Driver errors pass unchanged. ENOTDIR counts as missing (a parent
+ * The driver error for what a call on `path` threw. Driver errors and aborts pass unchanged. ENOTDIR counts as missing (a parent
  * is a file, so nothing can be there), and so does EISDIR from a read (no file is there).
  */
-export function toDriverError(error: unknown, path: string): Error {
-  if (error instanceof DriverError || error instanceof TypeError) {
+export function toDriverError(error: unknown, path: string): unknown {
+  if (error instanceof DriverError || error instanceof TypeError || isAbort(error)) {
     return error;
   }
   const errno = errnoOf(error);

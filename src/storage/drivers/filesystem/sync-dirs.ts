@@ -6,7 +6,7 @@
  *   request for D, one is queued     -> it begins after our rename: join it
  */
 
-import { closeFile, openFile, openFlags, syncAll } from './file-calls.ts';
+import { closeFile, openDirectory, syncAll } from './file-calls.ts';
 import { errnoOf } from './file-error.ts';
 
 interface Pending {
@@ -44,7 +44,7 @@ export class DirectorySyncs {
 async function syncDirectory(directory: string): Promise<void> {
   let fd: number;
   try {
-    fd = await openFile(directory, openFlags.readDirectory);
+    fd = openDirectory(directory);
   } catch (error) {
     // Removed by someone meanwhile: what we put there went with it, and there is nothing left to sync.
     if (errnoOf(error) === 'ENOENT') {

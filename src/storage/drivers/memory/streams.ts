@@ -7,12 +7,15 @@ import type { MemoryFile } from './tree.ts';
 
 /** Small writes are gathered in buffers of this size. */
 const gatherBytes = 64 * 1024;
+/** Readers get no more than this at a time, as from other drivers. */
+const pieceBytes = 256 * 1024;
 
 /** Reads from the pieces as they were when it was made. */
 export class MemoryReader implements ByteSource {
   readonly #pieces: readonly Buffer[];
   readonly #signal: AbortSignal | undefined;
   #index = 0;
+  /** Bytes of the current piece, and of those after it, to pass over. */
   #skipBytes: number;
   #leftBytes: number;
   #failure: { readonly reason: unknown } | undefined;
@@ -36,14 +39,15 @@ export class MemoryReader implements ByteSource {
       if (piece === undefined) {
         return undefined;
       }
-      this.#index += 1;
       if (piece.length > this.#skipBytes) {
-        const part = piece.subarray(this.#skipBytes, this.#skipBytes + this.#leftBytes);
-        this.#skipBytes = 0;
+        const partBytes = Math.min(pieceBytes, this.#leftBytes);
+        const part = piece.subarray(this.#skipBytes, this.#skipBytes + partBytes);
+        this.#skipBytes += part.length;
         this.#leftBytes -= part.length;
         return part;
       }
       this.#skipBytes -= piece.length;
+      this.#index += 1;
     }
     return undefined;
   }
