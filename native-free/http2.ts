@@ -144,7 +144,8 @@ const connectionHeaders = new Set([
 function http2Sink(stream: ServerHttp2Stream): ReplySink {
   return {
     stream,
-    isWhole: () => stream.writableFinished,
+    // A client that has all it wants may close before Node calls the stream finished.
+    isWhole: () => stream.headersSent && stream.rstCode === constants.NGHTTP2_NO_ERROR,
     head(status: number, headers: HeaderPairs, body?: Uint8Array | string): void {
       if (stream.destroyed || stream.closed) return;
       stream.respond(toHttp2Headers(status, headers), { endStream: body === '' });
@@ -178,6 +179,8 @@ function releaseUnread(stream: ServerHttp2Stream): void {
   stream.once('finish', () => {
     if (stream.readableEnded) return;
     stream.resume();
-    if (!stream.endAfterHeaders) stream.close(constants.NGHTTP2_NO_ERROR);
+    if (stream.endAfterHeaders) return;
+    // Frames leave after this turn; a reset overtakes data, and clients take one that comes before the end as a fault.
+    setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
   });
 }
