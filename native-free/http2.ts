@@ -82,6 +82,10 @@ export function createHttp2(parts: Http1Parts): Http2 {
     // Resets by the client arrive as errors too; `close` follows and tells the handler.
     stream.on('error', (error) => logger.debug('HTTP/2 stream failed', { error }));
     stream.setTimeout(limits.noProgressTimeoutMs, () => {
+      if (!exchange.isWaitingForClient) {
+        stream.setTimeout(limits.noProgressTimeoutMs);
+        return;
+      }
       exchange.abort(noProgress(limits.noProgressTimeoutMs));
       stream.close(constants.NGHTTP2_CANCEL);
     });
@@ -144,6 +148,7 @@ const connectionHeaders = new Set([
 function http2Sink(stream: ServerHttp2Stream): ReplySink {
   return {
     stream,
+    prepare: () => Promise.resolve(),
     // A client that has all it wants may close before Node calls the stream finished.
     isWhole: () => stream.headersSent && stream.rstCode === constants.NGHTTP2_NO_ERROR,
     head(status: number, headers: HeaderPairs, body?: Uint8Array | string): void {
