@@ -62,6 +62,8 @@ export function createHttp1(parts: Http1Parts): Http1 {
   server.emit('listening');
 
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    // Whatever follows a refused request on its connection may be smuggled: it is not even looked at.
+    if (refused.has(request.socket)) return;
     const connection = byConnection.get(request.socket);
     if (connection === undefined) {
       request.socket.destroy();
