@@ -55,6 +55,11 @@ export class StreamBody implements RequestBody {
     return this.#state === 'unread';
   }
 
+  /** True while the reader waits for bytes that only the client can send. */
+  get isWaitingForClient(): boolean {
+    return this.#state === 'open' && this.#waiter !== undefined && !this.#isWaitingForPool;
+  }
+
   read(): Promise<Uint8Array | undefined> {
     if (this.#waiter !== undefined) return Promise.reject(new TypeError('overlapping body reads'));
     return new Promise((resolve, reject) => {

@@ -4,6 +4,10 @@
  */
 
 import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+
+/** Turns of the loop in which requests that have arrived already are still read and count as running. */
+const turnsToRead = 3;
 
 export interface Connection {
   readonly socket: Socket;
@@ -51,6 +55,7 @@ export class Connections {
   /** Ends idle connections now and busy ones as they finish; cuts the rest after `graceMs`. */
   async drain(graceMs: number): Promise<{ cut: number }> {
     this.#isDraining = true;
+    for (let turn = 0; turn < turnsToRead; turn += 1) await setImmediate();
     for (const connection of this.#open) {
       if (connection.openExchanges === 0) connection.end();
     }

@@ -40,6 +40,8 @@ export function createExchangeRunner(handler: RequestHandler, logger: Logger): E
       cancelUnsent(reply);
     } else {
       try {
+        await sink.prepare();
+        exchange.isReplying = true;
         await sendReply(sink, reply, exchange.method, (bytes) => {
           sentBytes += bytes;
         });

@@ -21,7 +21,7 @@ import type { ExchangeRunner } from './exchange-runner.ts';
 import { NodeExchange, noProgress } from './node-exchange.ts';
 import { rawRefusal, refusal } from './refusal.ts';
 import { type HeaderPairs, type ReplySink, sendReply } from './send-reply.ts';
-import { drainUnread, isWorthDraining } from './unread-body.ts';
+import { drainSmall, isWorthDraining, linger } from './unread-body.ts';
 
 export interface Http1Parts {
   readonly runner: ExchangeRunner;
@@ -62,6 +62,8 @@ export function createHttp1(parts: Http1Parts): Http1 {
   server.emit('listening');
 
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    // Whatever follows a refused request on its connection may be smuggled: it is not even looked at.
+    if (refused.has(request.socket)) return;
     const connection = byConnection.get(request.socket);
     if (connection === undefined) {
       request.socket.destroy();
@@ -81,6 +83,12 @@ export function createHttp1(parts: Http1Parts): Http1 {
     answerBroken(error, socket);
   });
   server.on('timeout', (socket: Socket) => {
+    const exchanges = [...(open.get(socket) ?? [])];
+    if (exchanges.length > 0 && !exchanges.some((exchange) => exchange.isWaitingForClient)) {
+      // The storage is slow, not the client: look again later.
+      socket.setTimeout(limits.noProgressTimeoutMs);
+      return;
+    }
     giveUp(socket, noProgress(limits.noProgressTimeoutMs));
     socket.destroy();
   });
@@ -115,16 +123,16 @@ export function createHttp1(parts: Http1Parts): Http1 {
       return;
     }
     const exchanges = [...(open.get(socket) ?? [])];
-    const isReplying = exchanges.some((exchange) => replying.has(exchange));
+    const isReplying = exchanges.some((exchange) => exchange.isReplying);
     giveUp(socket, new ClientGoneError(`broken request: ${error.message}`));
     // A refusal may only go out where the client can take it for the answer to its broken request.
     if (error.code === 'ECONNRESET' || !socket.writable || isReplying || exchanges.length > 1) {
       socket.destroy();
       return;
     }
-    const [status, message] = brokenRequests[error.code ?? ''] ?? [400, 'malformed HTTP request'];
+    const [status, code, message] = brokenRequests[error.code ?? ''] ?? malformed;
     logger.debug('malformed request refused', { code: error.code, remote: socket.remoteAddress });
-    socket.end(rawRefusal(status, 'UNSUPPORTED', message), () => socket.destroySoon());
+    socket.end(rawRefusal(status, code, message), () => socket.destroySoon());
     socket.setTimeout(1_000, () => socket.destroy());
   }
 
@@ -146,13 +154,12 @@ export function createHttp1(parts: Http1Parts): Http1 {
 /** Connections that close after a refusal: what their parser still finds wrong is no news. */
 const refused = new WeakSet<Socket>();
 
-/** Exchanges whose response has begun: nothing else may be written on their connection. */
-const replying = new WeakSet<NodeExchange>();
-
-const brokenRequests: Readonly<Record<string, readonly [status: number, message: string]>> = {
-  HPE_HEADER_OVERFLOW: [431, 'request header too large'],
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, 'chunk extensions too large'],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, 'request header took too long'],
+const malformed = [400, 'BAD_REQUEST', 'malformed HTTP request'] as const;
+/** Answers to what Node's parser reports, by its error code. */
+const brokenRequests: Readonly<Record<string, readonly [number, string, string]>> = {
+  HPE_HEADER_OVERFLOW: [431, 'HEADERS_TOO_LARGE', 'request header too large'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, 'BAD_REQUEST', 'chunk extensions too large'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'REQUEST_TIMEOUT', 'request header took too long'],
 };
 
 /**
@@ -166,13 +173,13 @@ function framingFault(request: IncomingMessage): Reply | undefined {
     if (name === 'host') hosts += 1;
     if (name === 'transfer-encoding') codings += 1;
   }
-  if (hosts > 1) return refusal(400, 'UNSUPPORTED', 'more than one Host header');
+  if (hosts > 1) return refusal(400, 'BAD_REQUEST', 'more than one Host header');
   if (hosts === 0 && request.httpVersion === '1.1') {
-    return refusal(400, 'UNSUPPORTED', 'Host header missing');
+    return refusal(400, 'BAD_REQUEST', 'Host header missing');
   }
   if (codings === 0) return undefined;
   if (request.httpVersion !== '1.1') {
-    return refusal(400, 'UNSUPPORTED', 'Transfer-Encoding needs HTTP/1.1');
+    return refusal(400, 'BAD_REQUEST', 'Transfer-Encoding needs HTTP/1.1');
   }
   const coding = request.headers['transfer-encoding']?.trim().toLowerCase();
   if (codings > 1 || coding !== 'chunked') {
@@ -233,6 +240,10 @@ function http1Sink(
   let isFlushed = false;
   return {
     stream: response,
+    async prepare(): Promise<void> {
+      const isChunked = request.headers['transfer-encoding'] !== undefined;
+      if (isChunked && !request.complete && !expectsContinue(request)) await drainSmall(request);
+    },
     isWhole: () => isFlushed || response.writableFinished,
     head(status: number, headers: HeaderPairs, body?: Uint8Array | string): void {
       const isUnread =
@@ -241,7 +252,6 @@ function http1Sink(
       const isBodyUncertain = isUnread && expectsContinue(request);
       mustClose ||= isBodyUncertain || (!request.complete && !isWorthDraining(request));
       const isClosing = mustClose || connections.isDraining;
-      if (exchange !== undefined) replying.add(exchange);
       response.writeHead(status, [
         ...headers.flat(),
         ...(isClosing ? ['Connection', 'close'] : []),
@@ -254,10 +264,10 @@ function http1Sink(
       response.write(body === '' ? Buffer.alloc(0) : body, (error) => {
         isFlushed = !error;
       });
-      void drainUnread(request).then(() => response.end());
+      void linger(request).then(() => response.end());
     },
     async beforeEnd(): Promise<void> {
-      if (mustClose && !request.complete) await drainUnread(request);
+      if (mustClose && !request.complete) await linger(request);
     },
     cut(): void {
       request.socket.destroy();

@@ -68,6 +68,14 @@ export class NodeExchange implements Exchange {
     return this.#abortReason !== undefined;
   }
 
+  /** Set by the front end once the reply goes out. */
+  isReplying = false;
+
+  /** True when only the client can move this exchange on: it should send, or take what is sent. */
+  get isWaitingForClient(): boolean {
+    return this.isReplying || (this.body as Partial<StreamBody>).isWaitingForClient === true;
+  }
+
   /** Ends the exchange from the front end's side. The first reason stays. */
   abort(reason: ClientGoneError): void {
     if (this.#abortReason !== undefined) return;

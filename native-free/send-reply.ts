@@ -14,6 +14,8 @@ export type HeaderPairs = (readonly [name: string, value: string])[];
 export interface ReplySink {
   /** Where body bytes go. */
   readonly stream: Writable;
+  /** Called once before `head`: a chance to deal with a request body that nobody read. */
+  prepare(): Promise<void>;
   /** Sends status and headers; with a body given, all of the response. */
   head(status: number, headers: HeaderPairs, body?: Uint8Array | string): void;
   /** True once every byte of a response sent by `head` alone is with the system. */

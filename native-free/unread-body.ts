@@ -7,6 +7,8 @@ import type { IncomingMessage } from 'node:http';
 
 /** Rests up to this size are read away to keep the connection. */
 const keepBytes = 256 * 1024;
+/** How long a chunked body may take to turn out to be small. */
+const keepMs = 100;
 /** How much, and for how long, a connection about to close still takes in: closing at once would reset the answer. */
 const lingerBytes = 4 * 1024 * 1024;
 const lingerMs = 1_000;
@@ -17,18 +19,27 @@ export function isWorthDraining(request: IncomingMessage): boolean {
   return length !== undefined && Number(length) <= keepBytes;
 }
 
-/** Reads and drops until the body's end, the bound, or the connection's end. */
-export function drainUnread(request: IncomingMessage): Promise<void> {
+/** Reads a body of unknown length away if it is small and there already: only then can its connection be kept. */
+export function drainSmall(request: IncomingMessage): Promise<void> {
+  return drain(request, keepBytes, keepMs);
+}
+
+/** Reads and drops until the body's end or the connection's, within bounds, before the connection is closed. */
+export function linger(request: IncomingMessage): Promise<void> {
+  return drain(request, lingerBytes, lingerMs);
+}
+
+function drain(request: IncomingMessage, limitBytes: number, limitMs: number): Promise<void> {
   return new Promise((resolve) => {
     if (request.complete || request.destroyed) {
       resolve();
       return;
     }
     let droppedBytes = 0;
-    const timer = setTimeout(done, lingerMs);
+    const timer = setTimeout(done, limitMs);
     function onData(chunk: Buffer): void {
       droppedBytes += chunk.length;
-      if (droppedBytes > lingerBytes) done();
+      if (droppedBytes > limitBytes) done();
     }
     function done(): void {
       clearTimeout(timer);

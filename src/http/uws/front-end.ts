@@ -218,9 +218,22 @@ class UwsFrontEnd implements FrontEnd {
     }
   }
 
+  /**
+   * Answers a turn later: a reply at once would let the add-on go on to a request hidden behind this one in the bytes
+   * it already has. While this one is unanswered it closes the connection instead.
+   */
   #refuse(res: UwsResponse, fault: HeaderFault): void {
     this.#parts.logger.debug('request refused', { reason: fault.message });
-    sendOneShot(res, 'GET', envelope(fault.status, fault.code, fault.message), true);
+    let isGone = false;
+    res.onAborted(() => {
+      isGone = true;
+    });
+    setImmediate(() => {
+      if (!isGone) {
+        const reply = envelope(fault.status, fault.code, fault.message);
+        res.cork(() => sendOneShot(res, 'GET', reply, true));
+      }
+    });
   }
 
   #brokenHandler(error: unknown, isClientGone = false): Reply {
