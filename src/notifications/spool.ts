@@ -80,7 +80,8 @@ export class Spool {
       if (this.#writeErrors === errorsBefore) {
         await removeLane(lane);
       } else {
-        await releaseLane(lane);
+        // It stays ours and as it is: the next life of this process takes it again.
+        this.#logger.warn('spool: a lane could not be taken over in full', { lane });
       }
     }
   }
