@@ -85,7 +85,9 @@ export class MailHook implements LogHook {
   #working: Promise<void> | undefined;
   #isClosed = false;
   #isOverflowing = false;
-  #droppedMails = 0;
+  #lostMails = 0;
+  /** Given up because of `close`. */
+  #unsentMails = 0;
   #lastReport = { text: '', atMs: Number.NEGATIVE_INFINITY };
 
   /** Throws CodedError `OPTION_INVALID` for a bad `smtp.addr`. Connects only when there is something to send. */
@@ -113,7 +115,7 @@ export class MailHook implements LogHook {
 
   /** Mails given up so far: the queue was full, the server refused or did not answer in time. */
   get droppedMails(): number {
-    return this.#droppedMails;
+    return this.#lostMails + this.#unsentMails;
   }
 
   fire(record: LogRecord): void {
@@ -121,7 +123,7 @@ export class MailHook implements LogHook {
       return;
     }
     if (this.#queue.length >= this.#queueLimit) {
-      this.#droppedMails += 1;
+      this.#lostMails += 1;
       if (!this.#isOverflowing) {
         this.#isOverflowing = true;
         this.#report('mail hook: queue full, dropping mails', { queued: this.#queue.length });
@@ -143,17 +145,19 @@ export class MailHook implements LogHook {
 
   /** Never rejects. */
   async #workOff(): Promise<void> {
-    for (
-      let record = this.#queue.shift();
-      record !== undefined && !this.#stop.signal.aborted;
-      record = this.#queue.shift()
-    ) {
-      await this.#send(record);
+    for (let record = this.#queue.shift(); record !== undefined; record = this.#queue.shift()) {
+      if (this.#stop.signal.aborted) {
+        this.#unsentMails += 1;
+      } else {
+        await this.#send(record);
+      }
       if (this.#queue.length <= this.#queueLimit / 2) {
         this.#isOverflowing = false;
       }
     }
-    this.#droppedMails += this.#queue.splice(0).length;
+    if (this.#unsentMails > 0) {
+      this.#report('mail hook: mails left unsent at the end', { mails: this.#unsentMails });
+    }
     this.#working = undefined;
   }
 
@@ -167,8 +171,12 @@ export class MailHook implements LogHook {
         signal: AbortSignal.any([deadline, this.#stop.signal]),
       });
     } catch (error) {
-      this.#droppedMails += 1;
-      this.#reportFailure(deadline.aborted ? 'no answer in time' : errorChainText(error));
+      if (this.#stop.signal.aborted) {
+        this.#unsentMails += 1;
+      } else {
+        this.#lostMails += 1;
+        this.#reportFailure(deadline.aborted ? 'no answer in time' : errorChainText(error));
+      }
     }
   }
 
@@ -179,7 +187,7 @@ export class MailHook implements LogHook {
       this.#report('mail hook: sending failed', {
         error: text,
         server: this.#options.smtp.addr,
-        dropped: this.#droppedMails,
+        dropped: this.droppedMails,
       });
     }
   }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import {
   createApacheTime,
   createRfc3339,
@@ -47,6 +47,25 @@ describe('formatGoDuration', () => {
 });
 
 describe('times', () => {
+  const zone = process.env['TZ'];
+  afterEach(() => {
+    if (zone === undefined) {
+      delete process.env['TZ'];
+    } else {
+      process.env['TZ'] = zone;
+    }
+  });
+
+  it.each([
+    ['UTC', '2025-11-25T03:00:00.5Z', '25/Nov/2025:03:00:00 +0000'],
+    ['Asia/Kolkata', '2025-11-25T08:30:00.5+05:30', '25/Nov/2025:08:30:00 +0530'],
+    ['America/St_Johns', '2025-11-24T23:30:00.5-03:30', '24/Nov/2025:23:30:00 -0330'],
+  ])('are in the zone of the process: %s', (name, rfc3339, apache) => {
+    process.env['TZ'] = name;
+    expect(createRfc3339()(1_764_039_600_500)).toBe(rfc3339);
+    expect(createApacheTime()(1_764_039_600_500)).toBe(apache);
+  });
+
   it('RFC 3339 text names the same instant and has no trailing zeros', () => {
     const text = createRfc3339();
     for (const ms of [123, 120, 100, 0, 7]) {
