@@ -3,6 +3,7 @@
  * a LineWriter carries it to stderr. Hooks (mail) see each record that is logged.
  */
 
+import { fileURLToPath } from 'node:url';
 import pino from 'pino';
 import { joinedFields, type LineFormat, type LineTemplate, type LogRecord } from './line-format.ts';
 import type { LineWriter } from './line-writer.ts';
@@ -226,10 +227,13 @@ export function createLogger(parts: LoggerParts): LineLogger {
   return new PinoLogger(base, output, parts.fields ?? {}, parts.reportCaller ?? false);
 }
 
+const ownPath = fileURLToPath(import.meta.url);
+
 /** `func` and `file` of whoever called the logger: the first frame outside this file. */
 function callerFields(): LogFields {
   const frames = (new Error().stack ?? '').split('\n').slice(1);
-  const frame = frames.find((each) => !each.includes(import.meta.url)) ?? '';
+  const frame =
+    frames.find((each) => !each.includes(ownPath) && !each.includes(import.meta.url)) ?? '';
   const match = /^\s*at (?:(?:async )?(.+) \()?(?:file:\/\/)?(.+?:\d+):\d+\)?$/.exec(frame);
   return { func: match?.[1] ?? 'anonymous', file: match?.[2] ?? 'unknown' };
 }

@@ -4,6 +4,7 @@
  */
 
 const plainInside = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+const unusual = /["\\]|[^\x20-\x7e]/gu;
 const printable = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u;
 const namedEscapes = new Map<string, string>([
   ['"', '\\"'],
@@ -27,11 +28,9 @@ export function escapeLikeGo(text: string): string {
   if (plainInside.test(text)) {
     return text;
   }
-  let escaped = '';
-  for (const character of text) {
-    escaped += namedEscapes.get(character) ?? escapeCharacter(character);
-  }
-  return escaped;
+  return text.replace(unusual, (character) => {
+    return namedEscapes.get(character) ?? escapeCharacter(character);
+  });
 }
 
 /** A Go string literal, as `%q` prints it. */
