@@ -49,15 +49,29 @@ export function walkRepositories(
   last?: string,
 ): AsyncGenerator<RepositoryName, void, void> {
   const start = last === undefined || last === '' ? undefined : [...last.split('/'), mark];
-  return walk(context, '', start);
+  return walk({ context, mark }, '', start);
+}
+
+/** Every directory that holds uploads, also of repositories without a manifest. */
+export function walkRepositoryDirectories(
+  context: RegistryContext,
+): AsyncGenerator<RepositoryName, void, void> {
+  return walk({ context, mark: '_uploads' }, '', undefined);
+}
+
+interface Walk {
+  readonly context: RegistryContext;
+  /** The directory that makes its parent one of those looked for. */
+  readonly mark: string;
 }
 
 async function* walk(
-  context: RegistryContext,
+  from: Walk,
   name: string,
   after: readonly string[] | undefined,
   listed?: Promise<readonly ListEntry[]>,
 ): AsyncGenerator<RepositoryName, void, void> {
+  const { context } = from;
   const [first, ...rest] = after ?? [];
   for await (const batch of batches(context, name, first, rest.length > 0, listed)) {
     const ahead = new Map<string, Promise<readonly ListEntry[]>>();
@@ -65,9 +79,9 @@ async function* walk(
       if (!entry.isDirectory) {
         continue;
       }
-      if (entry.name === mark) {
+      if (entry.name === from.mark) {
         const repository = tryParseRepositoryName(name);
-        if (repository !== undefined && first !== mark) {
+        if (repository !== undefined && first !== from.mark) {
           yield repository;
         }
         continue;
@@ -77,7 +91,7 @@ async function* walk(
       }
       listAhead(context, name, batch, index, ahead);
       const child = name === '' ? entry.name : `${name}/${entry.name}`;
-      yield* walk(context, child, entry.name === first ? rest : undefined, ahead.get(entry.name));
+      yield* walk(from, child, entry.name === first ? rest : undefined, ahead.get(entry.name));
       ahead.delete(entry.name);
     }
   }
