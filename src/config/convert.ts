@@ -46,6 +46,7 @@ function standIn(schema: OptionSchema): unknown {
     map: {},
     boolean: false,
     looseBoolean: false,
+    any: null,
   };
   const shape = shapeOf(schema);
   return shape in values ? values[shape] : 0;
@@ -184,7 +185,13 @@ function convertItem(
 ): unknown {
   const schema = itemSchema(parent);
   context.origins.set(path, raw.origin);
-  if (isNull(raw) && shapeOf(schema) !== 'section') return standIn(schema);
+  const shape = shapeOf(schema);
+  if (isNull(raw) && shape !== 'section') {
+    if (!['string', 'secret', 'any', 'list', 'map'].includes(shape)) {
+      context.notices.fault({ path, origin: raw.origin, message: 'must not be empty' });
+    }
+    return standIn(schema);
+  }
   return convertValue(raw, schema, path, context) ?? standIn(schema);
 }
 

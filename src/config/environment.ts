@@ -190,7 +190,7 @@ class Override {
     const found = nearest(part, known);
     const whole =
       found === undefined ? nearest(this.#name, variableNames(schema, path, before)) : undefined;
-    const guess = found === undefined ? whole : [before + found, ...rest].join('_');
+    const guess = found === undefined ? whole : [before + found, ...rest].join('_').toUpperCase();
     this.#notices.warn({
       path: '',
       message: `Ignoring unrecognized environment variable ${this.#name}${

@@ -40,7 +40,11 @@ export function parseYaml(text: string, notices: Notices, variable?: string): Ra
   if (document === undefined) return plainScalar('', originAt(0));
   if (document.errors.length > 0) {
     for (const error of document.errors) {
-      const message = `yaml: ${(error.message.split('\n')[0] ?? '').replace(/ at line .*$/, '')}`;
+      // The parser quotes what it read, and a variable may hold a secret.
+      const message =
+        variable === undefined
+          ? `yaml: ${(error.message.split('\n')[0] ?? '').replace(/ at line .*$/, '')}`
+          : 'yaml: the value is not valid YAML; put it in quotes if it is text';
       notices.fault({ path: '', origin: originAt(error.pos[0]), message });
     }
     return undefined;
@@ -75,7 +79,15 @@ class TreeBuilder {
     if (this.#count > maxNodes) throw new RangeError('document contains excessive aliasing');
     const start = (node as { range?: [number, number, number] } | null)?.range?.[0] ?? 0;
     const origin = this.#originAt(start);
-    if (isAlias(node)) return this.build(node.resolve(this.#document), path);
+    if (isAlias(node)) {
+      const target = node.resolve(this.#document);
+      if (target !== undefined) return this.build(target, path);
+      this.#notices.fault({
+        path,
+        origin,
+        message: 'yaml: unknown anchor; put text with * in quotes',
+      });
+    }
     if (isMap(node)) return this.#map(node.items, path, origin);
     if (isSeq(node)) {
       const items = node.items.map((item, index) => this.build(item, `${path}[${index}]`));

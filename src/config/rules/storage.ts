@@ -165,7 +165,10 @@ function checkRedis(context: RuleContext): void {
     const message = 'certificate and key go together; no client certificate is used';
     context.warn(`redis.tls.${certificate === undefined ? 'key' : 'certificate'}`, message);
   }
-  if (context.isGiven('redis') && storage.cache.blobdescriptor !== 'redis') {
+  if (redis.unstableresp3) {
+    context.warn('redis.unstableresp3', 'has no effect: it is an option of the Go client');
+  }
+  if (redis.addrs.length > 0 && storage.cache.blobdescriptor !== 'redis') {
     context.warn('redis', 'nothing uses redis: set storage.cache.blobdescriptor to redis');
   }
 }
@@ -173,7 +176,10 @@ function checkRedis(context: RuleContext): void {
 function checkProxy(context: RuleContext): void {
   const { remoteurl } = context.draft.proxy;
   if (remoteurl === undefined) {
-    if (context.isGiven('proxy')) context.warn('proxy', 'has no effect without remoteurl');
+    for (const key of ['username', 'password', 'exec']) {
+      const path = `proxy.${key}`;
+      if (context.isGiven(path)) context.warn(path, 'has no effect without proxy.remoteurl');
+    }
   } else if (!isHttpUrl(remoteurl)) {
     context.fault('proxy.remoteurl', 'must be an http or https URL', remoteurl);
   }
