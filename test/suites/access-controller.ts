@@ -186,5 +186,10 @@ export function accessControllerSuite(
 
 /** The part of a header that must not be seen: all of it, or a token's signature. */
 function credentialOf(header: string): string {
-  return header.replace(/^\w+ +/, '').split('.').at(-1) ?? '';
+  return (
+    header
+      .replace(/^\w+ +/, '')
+      .split('.')
+      .at(-1) ?? ''
+  );
 }

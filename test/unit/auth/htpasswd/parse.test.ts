@@ -40,9 +40,7 @@ describe('htpasswd file', () => {
   it('lets the last entry of a user count, also when that one is unusable', () => {
     const twice = parse(`a:${bcrypt('a', '05')}\na:${bcrypt('a', '06')}`);
     expect(twice.entries.get('a')?.cost).toBe(6);
-    expect(twice.remarks).toEqual([
-      { line: 2, user: 'a', remark: 'replaces the entry at line 1' },
-    ]);
+    expect(twice.remarks).toEqual([{ line: 2, user: 'a', remark: 'replaces the entry at line 1' }]);
     expect(parse(`a:${bcrypt('a')}\na:{SHA}x`).entries.has('a')).toBe(false);
   });
 

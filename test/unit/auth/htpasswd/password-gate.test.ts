@@ -53,8 +53,7 @@ describe('password gate', () => {
     let isBroken = true;
     const gate = createPasswordGate(
       {
-        verify: () =>
-          isBroken ? Promise.reject(new Error('worker died')) : Promise.resolve(true),
+        verify: () => (isBroken ? Promise.reject(new Error('worker died')) : Promise.resolve(true)),
       },
       { concurrency: 1, waiting: 1 },
     );
