@@ -374,6 +374,10 @@ export class Notifications implements EventSink {
       return;
     }
     this.#keepUp('closing', async () => {
+      if (left > 0) {
+        // Dead letters lie between what waits: without this the next life would meet them again.
+        await this.#spool?.compact(() => this.#pending());
+      }
       await this.#spool?.settle(this.#settled());
       await this.#spool?.close(left === 0);
     });

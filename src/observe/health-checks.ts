@@ -6,6 +6,7 @@ import { CodedError, errorText, hasCode } from '../errors.ts';
 import type { Secret } from '../options/secret.ts';
 import type { HealthCheck } from './health.ts';
 import type { HealthOptions } from './health-options.ts';
+import { tryParseHostPort } from './host-port.ts';
 
 const defaultIntervalMs = 10_000;
 const defaultStorageTimeoutMs = 10_000;
@@ -125,12 +126,10 @@ function checkTcp(addr: string, host: string, port: number, signal: AbortSignal)
   });
 }
 
-/** `host:port`, `[v6]:port` or `:port` (this machine). */
 function parseAddress(addr: string): { host: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(addr);
-  const port = Number(match?.[3]);
-  if (match === null || port < 1 || port > 65_535) {
+  const parsed = tryParseHostPort(addr);
+  if (parsed === undefined || parsed.port === 0) {
     throw new CodedError('HEALTH_ADDRESS', `health.tcp: "${addr}" is not HOST:PORT`);
   }
-  return { host: match[1] ?? (match[2] || 'localhost'), port };
+  return { host: parsed.host || 'localhost', port: parsed.port };
 }
