@@ -130,6 +130,10 @@ export class S3Fake {
     this.#plans.push({ call, fault, times, skip });
   }
 
+  forgetPlans(): void {
+    this.#plans.length = 0;
+  }
+
   count(call: S3Call): number {
     return this.calls.filter((recorded) => recorded.call === call).length;
   }
