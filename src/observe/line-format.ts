@@ -61,31 +61,32 @@ const unquoted = /^[A-Za-z0-9\-._/@^+]*$/;
 // A space or "=" in a key of `log.fields` would shift all that follows.
 const keyBreakers = /[\s="]/g;
 
-// logrus puts the caller before the sorted fields.
-const leading = ['func', 'file'];
-
 function createTextFormat(): LineFormat {
   const timeText = createRfc3339();
   const taken = new Set(['time', 'level', 'msg']);
+  const style: FieldStyle = {
+    name: (key) => freeKey(key, taken),
+    lead: (name) => ` ${textKey(name)}=`,
+    value: textValue,
+    tail: () => '',
+  };
   const headOf = (level: LogLevel, message: string): string =>
-    `" level=${printedLevel(level)}${message === '' ? '' : ` msg=${textValue(message)}`}`;
+    `" level=${printedLevel(level)}${message === '' ? '' : ` msg=${quoteIfNeeded(message)}`}`;
   return {
     format({ level, timeMs, message, fields }): string {
       let line = `time="${timeText(timeMs)}${headOf(level, message)}`;
-      for (const key of orderedKeys(fields, leading, taken)) {
-        line += textField(` ${textKey(key, taken)}=`, fields[key]);
+      for (const key of orderedKeys(fields, style)) {
+        line += fieldText(style, style.name(key), fields[key]);
       }
       return `${line}\n`;
     },
     template(level, message, fixed, keys): LineTemplate {
       const head = headOf(level, message);
-      const pieces = planPieces(fixed, keys, taken, (name, value) =>
-        textField(` ${textKey(name, taken)}=`, value),
-      );
+      const pieces = planPieces(fixed, keys, style);
       return (timeMs, values) => {
         let line = `time="${timeText(timeMs)}${head}`;
         for (const piece of pieces) {
-          line += piece.index < 0 ? piece.text : textField(piece.text, values[piece.index]);
+          line += piece.index < 0 ? piece.text : pieceText(piece, values[piece.index], style);
         }
         return `${line}\n`;
       };
@@ -93,23 +94,23 @@ function createTextFormat(): LineFormat {
   };
 }
 
-function textField(lead: string, value: unknown): string {
+function textValue(value: unknown): string | undefined {
   if (typeof value === 'string' && value.length < 1024) {
-    return lead + textValue(value);
+    return quoteIfNeeded(value);
   }
   const printable = printableValue(value);
-  return printable === undefined ? '' : lead + textValue(plainText(printable));
+  return printable === undefined ? undefined : quoteIfNeeded(plainText(printable));
 }
 
-function textValue(text: string): string {
+function quoteIfNeeded(text: string): string {
   if (unquoted.test(text)) {
     return text;
   }
   return isPlainInsideQuotes(text) ? `"${text}"` : quoteLikeGo(text);
 }
 
-function textKey(key: string, taken: ReadonlySet<string>): string {
-  return freeKey(key, taken).replace(keyBreakers, '_');
+function textKey(name: string): string {
+  return name.replace(keyBreakers, '_');
 }
 
 /** A field's value as words, for text lines and mails. */
@@ -129,16 +130,21 @@ const levelColours: Readonly<Record<LogLevel, number>> = {
 };
 
 function createTerminalFormat(startMs: number): LineFormat {
-  const taken = new Set<string>();
   const format = ({ level, timeMs, message, fields }: LogRecord): string => {
     const colour = `\u001b[${levelColours[level]}m`;
+    const style: FieldStyle = {
+      name: (key) => key,
+      lead: (name) => ` ${colour}${textKey(name)}\u001b[0m=`,
+      value: textValue,
+      tail: () => '',
+    };
     const name = printedLevel(level).toUpperCase().slice(0, 4);
     const seconds = String(Math.max(0, Math.floor((timeMs - startMs) / 1000))).padStart(4, '0');
     // Escaped where unusual: a client's text must not steer the operator's terminal.
     const words = isPlainInsideQuotes(message) ? message : quoteLikeGo(message).slice(1, -1);
     let line = `${colour}${name}\u001b[0m[${seconds}] ${words.padEnd(44)} `;
-    for (const key of orderedKeys(fields, leading, taken)) {
-      line += textField(` ${colour}${textKey(key, taken)}\u001b[0m=`, fields[key]);
+    for (const key of orderedKeys(fields, style)) {
+      line += fieldText(style, key, fields[key]);
     }
     return `${line}\n`;
   };
@@ -160,12 +166,14 @@ interface JsonNames {
 function createJsonFormat(names: JsonNames): LineFormat {
   const timeText = createRfc3339();
   const taken = new Set([names.time, names.message, 'level', ...Object.keys(names.extra)]);
-  const plan = (
-    level: LogLevel,
-    message: string,
-    fixed: LogFields,
-    keys: readonly string[],
-  ): LineTemplate => {
+  // `level` is always there, so members before it bring the comma behind them and those after it the one before.
+  const style: FieldStyle = {
+    name: (key) => key,
+    lead: (name) => `${name > 'level' ? ',' : ''}${JSON.stringify(name)}:`,
+    value: jsonValue,
+    tail: (name) => (name < 'level' ? ',' : ''),
+  };
+  const template: LineFormat['template'] = (level, message, fixed, keys) => {
     // The standard members are sorted in among the fields, which is why clashing names are renamed first.
     const members: Record<string, unknown> = {
       ...names.extra,
@@ -175,42 +183,44 @@ function createJsonFormat(names: JsonNames): LineFormat {
     for (const [key, value] of Object.entries(fixed)) {
       members[freeKey(key, taken)] = value;
     }
-    const freeKeys = [names.time, ...keys.map((key) => freeKey(key, taken))];
-    const pieces = planPieces(members, freeKeys, new Set(), (name, value) =>
-      jsonField(`,${JSON.stringify(name)}:`, value),
-    );
+    const changing = [...keys.map((key) => freeKey(key, taken)), names.time];
+    const timeIndex = keys.length;
+    const pieces = planPieces(members, changing, style);
     return (timeMs, values) => {
-      let line = '';
-      for (const { text, index } of pieces) {
-        if (index < 0) {
-          line += text;
+      let line = '{';
+      for (const piece of pieces) {
+        if (piece.index < 0) {
+          line += piece.text;
+        } else if (piece.index === timeIndex) {
+          line += `${piece.text}"${timeText(timeMs)}"${piece.tail}`;
         } else {
-          line += index === 0 ? `${text}"${timeText(timeMs)}"` : jsonField(text, values[index - 1]);
+          line += pieceText(piece, values[piece.index], style);
         }
       }
-      return `{${line.slice(1)}}\n`;
+      return `${line}}\n`;
     };
   };
   return {
-    format: ({ level, timeMs, message, fields }) => plan(level, message, fields, [])(timeMs, []),
-    template: plan,
+    format: ({ level, timeMs, message, fields }) =>
+      template(level, message, fields, [])(timeMs, []),
+    template,
   };
 }
 
-function jsonField(lead: string, value: unknown): string {
+function jsonValue(value: unknown): string | undefined {
   if (typeof value === 'string' && value.length < 1024) {
-    return lead + jsonString(value);
+    return jsonString(value);
   }
   const printable = printableValue(value);
   switch (typeof printable) {
     case 'undefined':
-      return '';
+      return undefined;
     case 'string':
-      return lead + jsonString(printable);
+      return jsonString(printable);
     case 'object':
-      return lead + (printable === null ? 'null' : printable.json);
+      return printable === null ? 'null' : printable.json;
     default:
-      return `${lead}${printable}`;
+      return String(printable);
   }
 }
 
@@ -220,60 +230,101 @@ function jsonString(text: string): string {
 
 // Shared
 
-/** A stretch of fixed text (`index` -1), or the lead of the value at `index`. */
+/** How a format prints one field: lead, value, tail. */
+interface FieldStyle {
+  /** The key as printed, renamed when it clashes. */
+  name(key: string): string;
+  lead(name: string): string;
+  /** `undefined` leaves the whole field out. */
+  value(value: unknown): string | undefined;
+  tail(name: string): string;
+}
+
+function fieldText(style: FieldStyle, name: string, value: unknown): string {
+  const printed = style.value(value);
+  return printed === undefined ? '' : style.lead(name) + printed + style.tail(name);
+}
+
+/** A stretch of fixed text (`index` -1), or what surrounds the value at `index`. */
 interface Piece {
   readonly text: string;
+  readonly tail: string;
   readonly index: number;
+  /** What the line before had here, and how it was printed once it had come twice. */
+  lastValue: unknown;
+  lastText: string | undefined;
+}
+
+/**
+ * Prints the value of a piece. Host, agent, user and the like are mostly those of the request before, so a value that
+ * comes again is printed from memory: half the cost of a line (bench/logging.ts).
+ */
+function pieceText(piece: Piece, value: unknown, style: FieldStyle): string {
+  if (value === piece.lastValue && (typeof value !== 'object' || value === null)) {
+    piece.lastText ??= flattened(freshText(piece, value, style));
+    return piece.lastText;
+  }
+  piece.lastValue = value;
+  piece.lastText = undefined;
+  return freshText(piece, value, style);
+}
+
+function freshText(piece: Piece, value: unknown, style: FieldStyle): string {
+  const printed = style.value(value);
+  return printed === undefined ? '' : piece.text + printed + piece.tail;
+}
+
+/** The engine keeps a joined string as a tree of its parts; a copy in one piece is cheaper to print again and again. */
+function flattened(text: string): string {
+  return Buffer.from(text, 'utf8').toString('utf8');
 }
 
 /** Sorts fixed and changing fields together and joins neighbouring fixed ones into one text. */
-function planPieces(
-  fixed: LogFields,
-  keys: readonly string[],
-  taken: ReadonlySet<string>,
-  render: (name: string, value: unknown) => string,
-): Piece[] {
-  const names = new Set([...Object.keys(fixed), ...keys]);
+function planPieces(fixed: LogFields, keys: readonly string[], style: FieldStyle): Piece[] {
+  const fields: Record<string, unknown> = { ...fixed };
+  for (const key of keys) {
+    fields[key] = undefined;
+  }
   const pieces: Piece[] = [];
-  for (const name of [...names].sort(byCodeUnit((each) => freeKey(each, taken)))) {
-    const index = keys.indexOf(name);
-    if (index >= 0) {
-      // An empty value leaves the lead alone: ` key=` in text, `,"key":` in JSON.
-      const rendered = render(name, '');
-      pieces.push({ text: rendered.endsWith('""') ? rendered.slice(0, -2) : rendered, index });
+  let fixedText = '';
+  for (const key of orderedKeys(fields, style)) {
+    const name = style.name(key);
+    const index = keys.indexOf(key);
+    if (index < 0) {
+      fixedText += fieldText(style, name, fields[key]);
       continue;
     }
-    const text = render(name, fixed[name]);
-    const last = pieces.at(-1);
-    if (last !== undefined && last.index < 0) {
-      pieces[pieces.length - 1] = { text: last.text + text, index: -1 };
-    } else {
-      pieces.push({ text, index: -1 });
-    }
+    pieces.push(
+      newPiece(flattened(fixedText), '', -1),
+      newPiece(style.lead(name), style.tail(name), index),
+    );
+    fixedText = '';
   }
-  return pieces;
+  pieces.push(newPiece(flattened(fixedText), '', -1));
+  return pieces.filter((piece) => piece.index >= 0 || piece.text !== '');
+}
+
+function newPiece(text: string, tail: string, index: number): Piece {
+  return { text, tail, index, lastValue: undefined, lastText: undefined };
 }
 
 function freeKey(key: string, taken: ReadonlySet<string>): string {
   return taken.has(key) ? `fields.${key}` : key;
 }
 
-function byCodeUnit(nameOf: (key: string) => string): (left: string, right: string) => number {
-  return (left, right) => {
-    const leftName = nameOf(left);
-    const rightName = nameOf(right);
+/** Sorted as printed, by code unit. logrus puts the caller before the sorted text fields; JSON has it among them. */
+function orderedKeys(fields: LogFields, style: FieldStyle): string[] {
+  const sorted = Object.keys(fields).sort((left, right) => {
+    const leftName = style.name(left);
+    const rightName = style.name(right);
     return leftName < rightName ? -1 : leftName > rightName ? 1 : 0;
-  };
+  });
+  return style.value === textValue ? callerFirst(sorted) : sorted;
 }
 
-function orderedKeys(
-  fields: LogFields,
-  leading: readonly string[],
-  taken: ReadonlySet<string>,
-): string[] {
-  const keys = Object.keys(fields).sort(byCodeUnit((key) => freeKey(key, taken)));
-  const first = leading.filter((key) => keys.includes(key));
-  return first.length === 0 ? keys : [...first, ...keys.filter((key) => !first.includes(key))];
+function callerFirst(keys: string[]): string[] {
+  const caller = ['func', 'file'].filter((key) => keys.includes(key));
+  return caller.length === 0 ? keys : [...caller, ...keys.filter((key) => !caller.includes(key))];
 }
 
 /** The fields that a template's values stand for, for hooks and formats that need them as one object. */

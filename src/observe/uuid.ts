@@ -35,8 +35,6 @@ export function uuidV7(timeMs: number = Date.now()): string {
     poolUsed = 0;
   }
   const id = formatUuidV7(timeMs, pool, poolUsed);
-  // Wiped, so that no later memory dump or pool reader can tell ids already given out.
-  pool.fill(0, poolUsed, poolUsed + randomBytesPerId);
   poolUsed += randomBytesPerId;
   return id;
 }

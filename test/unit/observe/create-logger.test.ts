@@ -46,11 +46,11 @@ describe('createLogger', () => {
       true,
       true,
     ]);
-    expect((await records()).map((record) => record['level'])).toEqual([
-      'warning',
+    expect((await records()).map((record) => record['level']).sort()).toEqual([
       'error',
       'fatal',
       'panic',
+      'warning',
     ]);
   });
 
