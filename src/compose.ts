@@ -33,7 +33,6 @@ import { uuidV7 } from './observe/uuid.ts';
 import { compileGoRegExp } from './options/go-regexp.ts';
 import { WorkerPool } from './pool/worker-pool.ts';
 import { BlobLocations } from './registry/blob-locations.ts';
-import { inlineBodyStore } from './registry/body-store.ts';
 import type { RegistryContext, RegistrySettings } from './registry/context.ts';
 import {
   type DescriptorCache,
@@ -42,10 +41,11 @@ import {
 } from './registry/descriptor-cache.ts';
 import { ManifestCache } from './registry/manifest-cache.ts';
 import { UploadPurger } from './registry/purge-uploads.ts';
-import { splitBodyStore } from './registry/split-body-store.ts';
 import { UploadSessions } from './registry/upload-session.ts';
+import { inlineBodyStore } from './storage/body-store.ts';
 import type { StorageDriver } from './storage/driver.ts';
 import { createDriver, portableDriver } from './storage/drivers/table.ts';
+import { splitBodyStore } from './storage/split-body-store.ts';
 import { checked } from './storage/wrap/checked.ts';
 import { timed } from './storage/wrap/timed.ts';
 import { version } from './version.ts';

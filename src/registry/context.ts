@@ -5,9 +5,9 @@
 import type { Logger } from '../observe/logger.ts';
 import type { RepositoryName } from '../oci/reference.ts';
 import type { GoRegExp } from '../options/go-regexp.ts';
+import type { BodyStore } from '../storage/body-store.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import type { BlobLocations } from './blob-locations.ts';
-import type { BodyStore } from './body-store.ts';
 import type { DescriptorCache } from './descriptor-cache.ts';
 import type { ManifestCache } from './manifest-cache.ts';
 

@@ -29,6 +29,7 @@ import {
 } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/reference.ts';
 import { type AppendOutcome, isOffsetMismatch } from '../storage/append-upload.ts';
+import type { BodySource } from '../storage/body-store.ts';
 import { DriverCode, type WriteStep } from '../storage/driver.ts';
 import { blobDataPath, uploadDataPath } from '../storage/layout.ts';
 import type { Digests, HashPlan } from '../storage/upload-hash.ts';
@@ -44,7 +45,6 @@ import {
   type UploadNote,
 } from '../storage/upload-store.ts';
 import { linkSteps } from './blobs.ts';
-import type { BodySource } from './body-store.ts';
 import type { RegistryContext } from './context.ts';
 import type { BlobFacts } from './descriptor-cache.ts';
 
