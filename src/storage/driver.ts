@@ -68,8 +68,12 @@ export interface StorageDriver {
   /** The whole of a small file. @throws PathNotFoundError */
   get(path: string): Promise<Buffer>;
 
-  /** Creates or replaces a whole file and its parents: readers see the old or the new content, never a mix; durable on return. */
-  put(path: string, content: Uint8Array | string): Promise<void>;
+  /**
+   * Creates or replaces a whole file and its parents: readers see the old or the new content, never a mix; durable on
+   * return. With `durable: false` a power cut may undo it until the next durable write below the same directory: for
+   * what nobody was promised yet (an upload session without bytes).
+   */
+  put(path: string, content: Uint8Array | string, options?: { durable?: boolean }): Promise<void>;
 
   /**
    * Applies steps so that each becomes visible only after those before it; all are durable on return.

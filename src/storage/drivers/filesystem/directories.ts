@@ -1,0 +1,148 @@
+/**
+ * Makes directories when needed and knows which of them are not yet durable, so that a commit into a directory that
+ * another commit has just made waits for that directory's own entry too.
+ *
+ * Only commits of this process are told of each other. A second process that finds a directory made an instant ago
+ * relies on the file system's journal keeping the order of the two, as ext4, xfs, btrfs, zfs and NFS do.
+ */
+
+import { dirname } from 'node:path';
+import { makeDirectory } from './file-calls.ts';
+import { errnoOf } from './file-error.ts';
+import { DirectorySyncs } from './sync-dirs.ts';
+
+/** Names kept of directories that were there; a wrong one only costs a failed call. */
+const maxKnown = 4096;
+/** A folder may be removed while a commit goes into it, also several times over. */
+const maxTries = 10;
+
+export class Directories {
+  readonly #syncs: DirectorySyncs = new DirectorySyncs();
+  readonly #known: Set<string> = new Set();
+  readonly #making: Map<string, Promise<boolean>> = new Map();
+  /** Made here, entry in the parent not synced yet. The value tells one making from a later one of the same name. */
+  readonly #unsynced: Map<string, object> = new Map();
+
+  /** Makes `directory` and its parents unless it is known to be there. True: this very call made it, so it was empty. */
+  async make(directory: string): Promise<boolean> {
+    if (this.#known.has(directory)) {
+      return false;
+    }
+    const underWay = this.#making.get(directory);
+    if (underWay !== undefined) {
+      await underWay;
+      return false;
+    }
+    const making = this.#create(directory).finally(() => this.#making.delete(directory));
+    this.#making.set(directory, making);
+    return making;
+  }
+
+  /** Drops the belief that `directory` is there, after a call found it missing. */
+  forget(directory: string): void {
+    this.#known.delete(directory);
+  }
+
+  /**
+   * Runs `work`, which needs `directory` to be there; makes the directory first unless it is known, and again when
+   * `work` finds it missing (ENOENT): someone may remove it at any time.
+   */
+  async within<T>(directory: string, work: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries += 1) {
+      if (!this.#known.has(directory)) {
+        await this.make(directory);
+      }
+      try {
+        return await work();
+      } catch (error) {
+        if (errnoOf(error) !== 'ENOENT' || tries >= maxTries) {
+          throw error;
+        }
+        this.forget(directory);
+      }
+    }
+  }
+
+  /** Makes what happened in `directories` durable, with the entries of those that were only just made. */
+  async sync(directories: Iterable<string>): Promise<void> {
+    const wanted = new Set<string>(directories);
+    const settled: { parent: string; child: string; mark: object }[] = [];
+    if (this.#unsynced.size > 0) {
+      for (const directory of [...wanted]) {
+        for (let child = directory; child !== dirname(child); child = dirname(child)) {
+          const mark = this.#unsynced.get(child);
+          if (mark !== undefined) {
+            wanted.add(dirname(child));
+            if (!this.#making.has(child)) {
+              settled.push({ parent: dirname(child), child, mark });
+            }
+          }
+        }
+      }
+    }
+    await allDone(
+      [...wanted].map(async (directory) => {
+        await this.#syncs.sync(directory);
+        for (const { parent, child, mark } of settled) {
+          if (parent === directory && this.#unsynced.get(child) === mark) {
+            this.#unsynced.delete(child);
+          }
+        }
+      }),
+    );
+  }
+
+  async #create(directory: string): Promise<boolean> {
+    const earlierMark = this.#unsynced.get(directory);
+    // Before the call: as soon as the directory is there, another commit may use it and must see the mark.
+    this.#unsynced.set(directory, {});
+    let wasMade = false;
+    try {
+      wasMade = await this.#makeWithParents(directory);
+    } finally {
+      if (!wasMade) {
+        if (earlierMark === undefined) {
+          this.#unsynced.delete(directory);
+        } else {
+          this.#unsynced.set(directory, earlierMark);
+        }
+      }
+    }
+    if (this.#known.size >= maxKnown) {
+      const [oldest] = this.#known;
+      this.#known.delete(oldest as string);
+    }
+    this.#known.add(directory);
+    return wasMade;
+  }
+
+  async #makeWithParents(directory: string): Promise<boolean> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await makeDirectory(directory);
+        return true;
+      } catch (error) {
+        if (errnoOf(error) === 'EEXIST') {
+          return false;
+        }
+        if (errnoOf(error) !== 'ENOENT' || tries >= maxTries) {
+          throw error;
+        }
+        const parent = dirname(directory);
+        this.forget(parent);
+        await this.make(parent);
+      }
+    }
+  }
+}
+
+/** Waits for all, then throws the first failure: nothing is left running behind the caller's back. */
+export async function allDone<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  const results = await Promise.allSettled(work);
+  return results.map((result) => {
+    if (result.status === 'rejected') {
+      throw result.reason;
+    }
+    return result.value;
+  });
+}

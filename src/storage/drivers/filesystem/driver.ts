@@ -1,0 +1,153 @@
+/**
+ * The `filesystem` driver: one file per path below the root directory, the tree byte for byte Distribution's.
+ * Made by `createFilesystemDriver`, on the main thread and on workers alike; no state is shared but the files.
+ */
+
+import { dirname, resolve } from 'node:path';
+import type { ByteSource } from '../../../bytes.ts';
+import type {
+  DriverAbilities,
+  FileFacts,
+  FileWriter,
+  ListEntry,
+  ListOptions,
+  StorageDriver,
+  WriteStep,
+} from '../../driver.ts';
+import { Gate } from '../../wrap/gate.ts';
+import { limited } from '../../wrap/limited.ts';
+import { applySteps } from './apply.ts';
+import { Directories } from './directories.ts';
+import { statFile } from './file-calls.ts';
+import { driverName, errnoOf, toDriverError, translating } from './file-error.ts';
+import { listDirectory } from './list.ts';
+import type { FilesystemOptions } from './options.ts';
+import { openReader } from './reader.ts';
+import { removeTree } from './remove.ts';
+import { SmallFileCache } from './small-file-cache.ts';
+import { removeStaleTemps } from './stale-temps.ts';
+import { openFileWriter } from './writer.ts';
+
+const minThreads = 25;
+
+/** The driver with `maxthreads` in front of it; values below 25 count as 25, as in Distribution. */
+export function createFilesystemDriver(options: FilesystemOptions): StorageDriver {
+  const gate = new Gate(driverName, Math.max(minThreads, options.maxthreads));
+  return limited(new FilesystemDriver(options.rootdirectory), gate);
+}
+
+class FilesystemDriver implements StorageDriver {
+  readonly name: string = driverName;
+  readonly abilities: DriverAbilities = {
+    sharedAcrossThreads: true,
+    minChunkBytes: 0,
+    readsUncommitted: true,
+    redirects: false,
+  };
+  readonly #root: string;
+  readonly #directories: Directories = new Directories();
+  readonly #smallFiles: SmallFileCache = new SmallFileCache();
+
+  constructor(rootDirectory: string) {
+    const root = resolve(rootDirectory);
+    this.#root = root === '/' ? '' : root;
+  }
+
+  get(path: string): Promise<Buffer> {
+    return translating(path, this.#smallFiles.get(this.#toFile(path)));
+  }
+
+  put(path: string, content: Uint8Array | string): Promise<void> {
+    return this.apply([{ kind: 'put', path, content }]);
+  }
+
+  apply(steps: readonly WriteStep[]): Promise<void> {
+    return applySteps(
+      { directories: this.#directories, toFile: (path: string) => this.#toFile(path) },
+      steps,
+    );
+  }
+
+  open(
+    path: string,
+    options: { offset?: number; endOffset?: number; signal?: AbortSignal } = {},
+  ): Promise<ByteSource> {
+    const { offset = 0, endOffset, signal } = options;
+    return translating(path, openReader(this.#toFile(path), path, { offset, endOffset, signal }));
+  }
+
+  async stat(path: string): Promise<FileFacts | undefined> {
+    try {
+      const facts = await statFile(this.#toFile(path));
+      const isDirectory = facts.isDirectory();
+      return {
+        isDirectory,
+        sizeBytes: isDirectory ? 0 : facts.size,
+        modifiedAtMs: facts.mtimeMs,
+      };
+    } catch (error) {
+      if (!isMissing(error)) {
+        throw toDriverError(error, path);
+      }
+      return path === '/' ? { isDirectory: true, sizeBytes: 0, modifiedAtMs: 0 } : undefined;
+    }
+  }
+
+  async list(path: string, options: ListOptions = {}): Promise<readonly ListEntry[] | undefined> {
+    try {
+      return await listDirectory(this.#toFile(path), options);
+    } catch (error) {
+      if (!isMissing(error)) {
+        throw toDriverError(error, path);
+      }
+      return path === '/' ? [] : undefined;
+    }
+  }
+
+  move(from: string, to: string): Promise<void> {
+    return this.apply([{ kind: 'move', from, to }]);
+  }
+
+  async delete(path: string): Promise<void> {
+    const file = this.#toFile(path);
+    await translating(path, this.#removeDurably(file));
+  }
+
+  openWriter(path: string, options: { append: boolean }): Promise<FileWriter> {
+    const target = { file: this.#toFile(path), path };
+    return translating(path, openFileWriter(target, this.#directories, options.append));
+  }
+
+  async uploadSizeBytes(path: string): Promise<number | undefined> {
+    const facts = await this.stat(path);
+    return facts === undefined || facts.isDirectory ? undefined : facts.sizeBytes;
+  }
+
+  redirectUrl(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  /** Temp files of writers that died are this driver's leftovers. */
+  purgeUploads(prefix: string, olderThanMs: number): Promise<number> {
+    return translating(prefix, removeStaleTemps(this.#toFile(prefix), olderThanMs));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #removeDurably(file: string): Promise<void> {
+    await removeTree(file);
+    this.#smallFiles.forget(file);
+    this.#directories.forget(file);
+    await this.#directories.sync([dirname(file)]);
+  }
+
+  #toFile(path: string): string {
+    return path === '/' ? this.#root || '/' : this.#root + path;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR';
+}

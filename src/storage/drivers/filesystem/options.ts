@@ -1,0 +1,20 @@
+/** Schema of `storage.filesystem`. */
+
+import type { Static } from 'typebox';
+import { int, Type, text } from '../../../options/types.ts';
+
+export const filesystemOptions = Type.Object(
+  {
+    rootdirectory: text({
+      description: 'Directory that holds all data.',
+      default: '/var/lib/registry',
+    }),
+    maxthreads: int({
+      description: 'Storage calls that run at a time; below 25 counts as 25.',
+      default: 100,
+      loose: true,
+    }),
+  },
+  { description: 'Local disk.' },
+);
+export type FilesystemOptions = Static<typeof filesystemOptions>;

@@ -1,0 +1,214 @@
+/**
+ * S3 calls as the other files of this driver need them: keys in, plain values out, the bucket and the object headers
+ * filled in. Throws what the SDK throws; driver.ts and writer.ts translate.
+ */
+
+import {
+  AbortMultipartUploadCommand,
+  type CompletedPart,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  type GetObjectCommandOutput,
+  HeadObjectCommand,
+  PutObjectCommand,
+  type PutObjectCommandInput,
+  type S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { failureOf, isMissing, isPastEnd, isTransient, isUploadGone } from './errors.ts';
+import type { S3Settings } from './settings.ts';
+import type { UploadedPart } from './upload-state.ts';
+
+export const objectContentType = 'application/octet-stream';
+
+export interface ObjectFacts {
+  readonly sizeBytes: number;
+  readonly modifiedAtMs: number;
+  readonly etag: string;
+}
+
+/** The class, ACL and encryption headers, typed as the SDK's inputs want them. */
+export type WriteHeaders = Pick<
+  PutObjectCommandInput,
+  'ACL' | 'StorageClass' | 'ServerSideEncryption' | 'SSEKMSKeyId' | 'ContentType'
+>;
+
+export class ObjectStore {
+  readonly client: S3Client;
+  readonly settings: S3Settings;
+  readonly writeHeaders: WriteHeaders;
+
+  constructor(client: S3Client, settings: S3Settings) {
+    this.client = client;
+    this.settings = settings;
+    this.writeHeaders = {
+      ContentType: objectContentType,
+      ...(settings.objectHeaders as Omit<WriteHeaders, 'ContentType'>),
+    };
+  }
+
+  get bucket(): string {
+    return this.settings.bucket;
+  }
+
+  async put(key: string, content: Uint8Array): Promise<void> {
+    await this.client.send(
+      new PutObjectCommand({
+        Bucket: this.bucket,
+        Key: key,
+        Body: content,
+        ContentLength: content.byteLength,
+        ...this.writeHeaders,
+      }),
+    );
+  }
+
+  /** The object, or the given range of it, empty past the end. A cut in the middle is tried again as a whole. */
+  async tryGet(key: string, range?: string): Promise<Buffer | undefined> {
+    for (let triesLeft = 3; ; triesLeft -= 1) {
+      try {
+        const output = await this.getRange(key, range);
+        const bytes = (await output.Body?.transformToByteArray()) ?? new Uint8Array();
+        return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      } catch (error) {
+        if (isMissing(error)) {
+          return undefined;
+        }
+        if (isPastEnd(error)) {
+          return Buffer.alloc(0);
+        }
+        // The SDK retries up to the response's headers only.
+        if (triesLeft <= 1 || !isTransient(error) || failureOf(error).status !== undefined) {
+          throw error;
+        }
+      }
+    }
+  }
+
+  getRange(
+    key: string,
+    range?: string,
+    ifMatch?: string,
+    signal?: AbortSignal,
+  ): Promise<GetObjectCommandOutput> {
+    return this.client.send(
+      new GetObjectCommand({
+        Bucket: this.bucket,
+        Key: key,
+        ...(range !== undefined && { Range: range }),
+        ...(ifMatch !== undefined && { IfMatch: ifMatch }),
+      }),
+      signal && { abortSignal: signal },
+    );
+  }
+
+  async tryHead(key: string): Promise<ObjectFacts | undefined> {
+    try {
+      const output = await this.client.send(
+        new HeadObjectCommand({ Bucket: this.bucket, Key: key }),
+      );
+      return {
+        sizeBytes: output.ContentLength ?? 0,
+        modifiedAtMs: output.LastModified?.getTime() ?? 0,
+        etag: output.ETag ?? '',
+      };
+    } catch (error) {
+      if (isMissing(error)) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  async deleteOne(key: string): Promise<void> {
+    await this.client.send(new DeleteObjectCommand({ Bucket: this.bucket, Key: key }));
+  }
+
+  async createUpload(key: string): Promise<string> {
+    const output = await this.client.send(
+      new CreateMultipartUploadCommand({ Bucket: this.bucket, Key: key, ...this.writeHeaders }),
+    );
+    if (output.UploadId === undefined) {
+      throw new Error(`CreateMultipartUpload of ${key} gave no upload id`);
+    }
+    return output.UploadId;
+  }
+
+  async uploadPart(
+    key: string,
+    uploadId: string,
+    number: number,
+    bytes: Uint8Array,
+  ): Promise<UploadedPart> {
+    const output = await this.client.send(
+      new UploadPartCommand({
+        Bucket: this.bucket,
+        Key: key,
+        UploadId: uploadId,
+        PartNumber: number,
+        Body: bytes,
+        ContentLength: bytes.byteLength,
+      }),
+    );
+    return { number, etag: output.ETag ?? '', sizeBytes: bytes.byteLength };
+  }
+
+  /**
+   * Makes the parts an object. A failure whose cause may be a lost answer (the first try did succeed, the retry finds
+   * no upload) is settled by looking at the object.
+   */
+  async completeUpload(
+    key: string,
+    uploadId: string,
+    parts: readonly UploadedPart[],
+  ): Promise<void> {
+    const list: CompletedPart[] = parts.map((part) => ({
+      PartNumber: part.number,
+      ETag: part.etag,
+    }));
+    const sizeBytes = parts.reduce((sum, part) => sum + part.sizeBytes, 0);
+    try {
+      const output = await this.client.send(
+        new CompleteMultipartUploadCommand({
+          Bucket: this.bucket,
+          Key: key,
+          UploadId: uploadId,
+          MultipartUpload: { Parts: list },
+        }),
+      );
+      if (output.ETag === undefined && !(await this.#isComplete(key, sizeBytes, parts.length))) {
+        throw Object.assign(new Error('CompleteMultipartUpload gave no ETag'), {
+          name: 'InternalError',
+        });
+      }
+    } catch (error) {
+      const mayHaveSucceeded = isUploadGone(error) || isTransient(error);
+      if (!mayHaveSucceeded || !(await this.#isComplete(key, sizeBytes, parts.length))) {
+        throw error;
+      }
+    }
+  }
+
+  /** The ETag of a multipart object ends in its number of parts, on every server we know of. */
+  async #isComplete(key: string, sizeBytes: number, partCount: number): Promise<boolean> {
+    const facts = await this.tryHead(key);
+    return (
+      facts?.sizeBytes === sizeBytes && facts.etag.replaceAll('"', '').endsWith(`-${partCount}`)
+    );
+  }
+
+  /** Drops the parts. An upload that is gone already is no failure. */
+  async abortUpload(key: string, uploadId: string): Promise<void> {
+    try {
+      await this.client.send(
+        new AbortMultipartUploadCommand({ Bucket: this.bucket, Key: key, UploadId: uploadId }),
+      );
+    } catch (error) {
+      if (!isUploadGone(error) && !isMissing(error)) {
+        throw error;
+      }
+    }
+  }
+}

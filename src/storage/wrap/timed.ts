@@ -1,0 +1,52 @@
+/** Times a driver's calls for the storage "action" histogram, under Distribution's action names. */
+
+import type { StorageDriver } from '../driver.ts';
+
+export type StorageAction =
+  | 'GetContent'
+  | 'PutContent'
+  | 'Stat'
+  | 'List'
+  | 'Move'
+  | 'Delete'
+  | 'RedirectURL';
+
+/** Called after each timed call, failed ones included. Must not throw. */
+export type ObserveAction = (action: StorageAction, seconds: number) => void;
+
+/** `apply` counts as the puts and moves it replaces: each step with the time of the whole. Streams are not timed. */
+export function timed(driver: StorageDriver, observe: ObserveAction): StorageDriver {
+  async function time<T>(actions: readonly StorageAction[], work: Promise<T>): Promise<T> {
+    const startedAtMs = performance.now();
+    try {
+      return await work;
+    } finally {
+      const seconds = (performance.now() - startedAtMs) / 1000;
+      for (const action of actions) {
+        observe(action, seconds);
+      }
+    }
+  }
+  const purge = driver.purgeUploads?.bind(driver);
+  return {
+    name: driver.name,
+    abilities: driver.abilities,
+    get: (path) => time(['GetContent'], driver.get(path)),
+    put: (path, content) => time(['PutContent'], driver.put(path, content)),
+    apply: (steps) =>
+      time(
+        steps.map((step) => (step.kind === 'put' ? 'PutContent' : 'Move')),
+        driver.apply(steps),
+      ),
+    open: (path, options) => driver.open(path, options),
+    stat: (path) => time(['Stat'], driver.stat(path)),
+    list: (path, options) => time(['List'], driver.list(path, options)),
+    move: (from, to) => time(['Move'], driver.move(from, to)),
+    delete: (path) => time(['Delete'], driver.delete(path)),
+    openWriter: (path, options) => driver.openWriter(path, options),
+    uploadSizeBytes: (path) => driver.uploadSizeBytes(path),
+    redirectUrl: (path, request) => time(['RedirectURL'], driver.redirectUrl(path, request)),
+    ...(purge && { purgeUploads: purge }),
+    close: () => driver.close(),
+  };
+}
