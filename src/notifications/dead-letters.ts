@@ -74,17 +74,17 @@ export class DeadLetters {
   async put(records: readonly SpoolRecord[]): Promise<boolean> {
     const text = records.map(encodeRecord).join('');
     const sizeBytes = Buffer.byteLength(text);
-    if (this.#sizeBytes + sizeBytes > this.#limitBytes) {
-      await this.measure();
-    }
-    if (this.#sizeBytes + sizeBytes > this.#limitBytes) {
-      this.#logger.error('dead-letter folder is full: replay or empty it', {
-        directory: deadLetterFolder(this.#directory),
-        limitBytes: this.#limitBytes,
-      });
-      return false;
-    }
     try {
+      if (this.#sizeBytes + sizeBytes > this.#limitBytes) {
+        await this.measure();
+      }
+      if (this.#sizeBytes + sizeBytes > this.#limitBytes) {
+        this.#logger.error('dead-letter folder is full: replay or empty it', {
+          directory: deadLetterFolder(this.#directory),
+          limitBytes: this.#limitBytes,
+        });
+        return false;
+      }
       await this.#write(text);
       this.#sizeBytes += sizeBytes;
       return true;

@@ -48,7 +48,7 @@ export class Endpoint {
   readonly #stopped = new AbortController();
   readonly #statuses = new Map<string, number>();
   /** Batches on their way to the dead-letter folder, oldest first. */
-  readonly #evicting = new Set<readonly QueuedEvent[]>();
+  readonly #evicting = new Map<readonly QueuedEvent[], Promise<void>>();
   #inFlight: QueuedEvent | undefined;
   #loop: Promise<void> | undefined;
   #wakeIdle: (() => void)[] = [];
@@ -82,7 +82,7 @@ export class Endpoint {
     this.#events += 1;
     const evicted = this.#queue.push(event);
     if (evicted.length > 0) {
-      void this.#giveUp(evicted);
+      this.#evicting.set(evicted, this.#giveUp(evicted));
     }
     this.#loop ??= this.#deliverAll();
   }
@@ -100,7 +100,7 @@ export class Endpoint {
     if (this.#inFlight !== undefined) {
       yield this.#inFlight;
     }
-    for (const batch of this.#evicting) {
+    for (const batch of this.#evicting.keys()) {
       yield* batch;
     }
     yield* this.#queue;
@@ -116,7 +116,7 @@ export class Endpoint {
   /** Ends the attempt in flight and starts no other; what waits stays in `pending()`. Events pushed later just wait. */
   async stop(): Promise<void> {
     this.#stopped.abort();
-    await this.#loop;
+    await Promise.all([this.#loop, ...this.#evicting.values()]);
   }
 
   state(): EndpointState {
@@ -232,7 +232,6 @@ export class Endpoint {
   }
 
   async #giveUp(events: readonly QueuedEvent[]): Promise<void> {
-    this.#evicting.add(events);
     const isKept = await this.#parts.keepDeadLetters(this.key, events);
     this.#evicting.delete(events);
     if (isKept) {

@@ -3,11 +3,14 @@
  * Pure; notifications.ts calls it once per event, whatever the number of endpoints.
  */
 
-import { randomBytes } from 'node:crypto';
+import { createRfc3339 } from '../observe/go-text.ts';
+import { uuidV7 } from '../observe/uuid.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { RegistryEvent } from '../registry/events.ts';
 
 export const eventsMediaType = 'application/vnd.docker.distribution.events.v2+json';
+
+const formatTimestamp = createRfc3339();
 
 /** This process, as receivers see it. */
 export interface EventSource {
@@ -97,34 +100,4 @@ function printedDescriptor(descriptor: Descriptor): Record<string, unknown> {
 
 function present<K extends string>(key: K, value: string | undefined): { [P in K]?: string } {
   return (value === undefined || value === '' ? {} : { [key]: value }) as { [P in K]?: string };
-}
-
-/** As Go prints it: no trailing zeros in the fraction, `Z` for an offset of zero. */
-export function formatTimestamp(ms: number): string {
-  const offsetMinutes = -new Date(ms).getTimezoneOffset();
-  const local = new Date(ms + offsetMinutes * 60_000).toISOString();
-  const fraction = local.slice(20, 23).replace(/0+$/, '');
-  const seconds = fraction === '' ? local.slice(0, 19) : `${local.slice(0, 19)}.${fraction}`;
-  if (offsetMinutes === 0) {
-    return `${seconds}Z`;
-  }
-  const pad = (part: number): string => String(Math.trunc(Math.abs(part))).padStart(2, '0');
-  const sign = offsetMinutes < 0 ? '-' : '+';
-  return `${seconds}${sign}${pad(offsetMinutes / 60)}:${pad(offsetMinutes % 60)}`;
-}
-
-/** RFC 9562 version 7: 48 bits of milliseconds, then random bits, so that ids sort by time. */
-export function uuidV7(nowMs: number): string {
-  const bytes = randomBytes(16);
-  bytes.writeUIntBE(nowMs, 0, 6);
-  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x70;
-  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
-  const hex = bytes.toString('hex');
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    hex.slice(12, 16),
-    hex.slice(16, 20),
-    hex.slice(20),
-  ].join('-');
 }
