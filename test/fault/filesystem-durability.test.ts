@@ -67,6 +67,13 @@ describe.skipIf(missing !== undefined)(`filesystem durability ${missing ?? ''}`,
     };
     try {
       await Promise.all(Array.from({ length: 40 }, (_, n) => push(n)));
+      // Small commits into one folder, so many at once that they share its syncs.
+      await Promise.all(
+        Array.from({ length: 300 }, (_, n) => {
+          const path = `/repo0/tags/burst${n}`;
+          return acknowledged([path], 'put', [path, 'x']);
+        }),
+      );
     } finally {
       await driver.stop();
     }
@@ -79,7 +86,7 @@ describe.skipIf(missing !== undefined)(`filesystem durability ${missing ?? ''}`,
         checkedPaths += 1;
       }
     }
-    expect(checkedPaths).toBe(40 * 7);
+    expect(checkedPaths).toBe(40 * 7 + 300);
     await data.remove();
   });
 
