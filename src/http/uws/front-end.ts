@@ -212,7 +212,11 @@ class UwsFrontEnd implements FrontEnd {
     this.#open.delete(exchange);
     exchange.isAnswered = true;
     exchange.upload?.release();
-    this.#parts.handler.finished(exchange, reply, sentBytes);
+    try {
+      this.#parts.handler.finished(exchange, reply, sentBytes);
+    } catch (error) {
+      this.#parts.logger.error('request handler failed after the reply', { error });
+    }
     if (this.#open.size === 0) {
       this.#onIdle?.();
     }
