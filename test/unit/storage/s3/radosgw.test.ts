@@ -17,7 +17,7 @@ import type { S3Options } from '../../../../src/storage/drivers/s3/options.ts';
 import { drain, noise, sha256 } from '../../../support/bytes.ts';
 import { type Radosgw, radosgwMissing, startRadosgw } from '../../../support/radosgw.ts';
 import { newBucket, plainClient, someS3Options } from '../../../support/s3-options.ts';
-import { tempFolder } from '../../../support/temp-folder.ts';
+import { type TempFolder, tempFolder } from '../../../support/temp-folder.ts';
 
 const mebibyte = 1024 * 1024;
 const skipped = radosgwMissing();
@@ -94,7 +94,7 @@ describe.skipIf(skipped !== undefined)(`s3aws and radosgw ${skipped ?? ''}`, () 
     expect((await drain(await driver.open('/data'))).equals(noise(6 * mebibyte))).toBe(true);
   });
 
-  it('verifies TLS unless told not to, and does not hash bodies for the signature there', async () => {
+  it('verifies TLS unless told not to', async () => {
     const { tlsEndpoint } = gateway;
     if (tlsEndpoint === undefined) {
       return;
@@ -123,19 +123,25 @@ describe.skipIf(skipped !== undefined)(`s3aws and radosgw ${skipped ?? ''}`, () 
   });
 });
 
-const noRegistry = skipped ?? (existsSync(registryProgram) ? undefined : 'no docker-registry');
+const noRegistry =
+  skipped ??
+  (existsSync(registryProgram) || process.env['CI'] === 'true'
+    ? undefined
+    : 'docker-registry is not installed');
 
 describe.skipIf(noRegistry !== undefined)(`beside Distribution ${noRegistry ?? ''}`, () => {
   const root = '/shared/prefix';
   const repository = '/docker/registry/v2/repositories/some/repo';
-  let process: ChildProcess;
+  let folder: TempFolder | undefined;
+  let registry: ChildProcess | undefined;
   let origin: string;
   let driver: StorageDriver;
 
   beforeAll(async () => {
     const port = await freePort();
     origin = `http://127.0.0.1:${port}`;
-    const file = join(tempFolder(), 'config.yml');
+    folder = await tempFolder();
+    const file = join(folder.path, 'config.yml');
     writeFileSync(
       file,
       JSON.stringify({
@@ -157,8 +163,10 @@ describe.skipIf(noRegistry !== undefined)(`beside Distribution ${noRegistry ?? '
         },
       }),
     );
-    process = spawn(registryProgram, ['serve', file], { stdio: 'ignore' });
-    for (let tries = 100; tries > 0; tries -= 1) {
+    // Its SDK panics on a CA bundle that the environment names.
+    const { AWS_CA_BUNDLE, ...env } = process.env;
+    registry = spawn(registryProgram, ['serve', file], { stdio: 'ignore', env });
+    for (let tries = 100; tries > 0 && registry.exitCode === null; tries -= 1) {
       if (
         await fetch(`${origin}/v2/`).then(
           (answer) => answer.ok,
@@ -169,14 +177,16 @@ describe.skipIf(noRegistry !== undefined)(`beside Distribution ${noRegistry ?? '
       }
       await delay(100);
     }
+    expect(registry.exitCode, 'docker-registry runs').toBeNull();
     driver = await aDriver({ rootdirectory: root });
   });
   afterAll(async () => {
-    if (process !== undefined) {
-      const exit = new Promise((resolve) => process.once('exit', resolve));
-      process.kill();
+    if (registry?.exitCode === null) {
+      const exit = new Promise((resolve) => registry?.once('exit', resolve));
+      registry.kill();
       await exit;
     }
+    await folder?.remove();
   });
 
   async function startSession(): Promise<{ location: string; dataPath: string }> {
