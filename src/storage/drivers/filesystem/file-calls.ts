@@ -45,6 +45,14 @@ export function closeFile(fd: number): void {
 }
 
 /**
+ * Closes a file whose bytes were not synced, after a failure or to drop it. Takes a hop: NFS writes the rest out on
+ * close, which may last. What close says no longer matters to anyone.
+ */
+export function closeUnsynced(fd: number): Promise<void> {
+  return new Promise<void>((done) => fs.close(fd, () => done()));
+}
+
+/**
  * Opens a directory that was used an instant ago, for syncing it. Without a thread-pool hop, as `closeFile`: the kernel
  * has it in memory, so this takes 3 µs and waits for no disk, and a commit syncs several.
  */
