@@ -55,6 +55,7 @@ export function createHttp2(parts: Http1Parts): Http2 {
 
   function startSession(session: ServerHttp2Session, socket: Socket, connection: Connection): void {
     connection.end = () => session.close();
+    connection.announceEnd = () => session.close();
     session.setLocalWindowSize(sessionWindowBytes);
     session.setTimeout(limits.idleTimeoutMs, () => {
       if (connection.openExchanges === 0) session.close();
