@@ -4,8 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { LRUCache } from 'lru-cache';
 import type { AccessController } from './auth/access.ts';
 import { createAccessController } from './auth/create-access-controller.ts';
@@ -14,7 +13,13 @@ import { CodedError, errorText } from './errors.ts';
 import { createBufferPool } from './http/buffer-pool.ts';
 import type { Api, ApiSettings } from './http/call.ts';
 import { Dispatcher } from './http/dispatch.ts';
-import type { BoundAddress, BufferPool, FrontEnd, FrontEndLimits, RequestHandler } from './http/exchange.ts';
+import type {
+  BoundAddress,
+  BufferPool,
+  FrontEnd,
+  FrontEndLimits,
+  RequestHandler,
+} from './http/exchange.ts';
 import { activatedAddress, parseListenAddress } from './http/listen-address.ts';
 import { createRequestObserver } from './http/request-observer.ts';
 import { hostRoot } from './http/urls.ts';
@@ -25,17 +30,22 @@ import { healthChecks } from './observe/health-checks.ts';
 import type { Logger } from './observe/logger.ts';
 import { createMetrics, type Metrics, type MetricsPage, noMetrics } from './observe/metrics.ts';
 import { uuidV7 } from './observe/uuid.ts';
+import { compileGoRegExp } from './options/go-regexp.ts';
 import { WorkerPool } from './pool/worker-pool.ts';
 import { BlobLocations } from './registry/blob-locations.ts';
-import { inlineBodyStore } from './registry/body-store.ts';
 import type { RegistryContext, RegistrySettings } from './registry/context.ts';
-import { type DescriptorCache, inMemoryDescriptorCache, noDescriptorCache } from './registry/descriptor-cache.ts';
+import {
+  type DescriptorCache,
+  inMemoryDescriptorCache,
+  noDescriptorCache,
+} from './registry/descriptor-cache.ts';
 import { ManifestCache } from './registry/manifest-cache.ts';
 import { UploadPurger } from './registry/purge-uploads.ts';
-import { splitBodyStore } from './registry/split-body-store.ts';
 import { UploadSessions } from './registry/upload-session.ts';
+import { inlineBodyStore } from './storage/body-store.ts';
 import type { StorageDriver } from './storage/driver.ts';
 import { createDriver, portableDriver } from './storage/drivers/table.ts';
+import { splitBodyStore } from './storage/split-body-store.ts';
 import { checked } from './storage/wrap/checked.ts';
 import { timed } from './storage/wrap/timed.ts';
 import { version } from './version.ts';
@@ -61,6 +71,8 @@ export interface Registry {
 
 /** Time for running requests on SIGTERM when `http.draintimeout` is absent. */
 const defaultDrainMs = 10_000;
+/** Time for pending notifications at the end; with a spool the rest goes out after the next start. */
+const notificationGraceMs = 2_000;
 /** Repositories whose referrers index is known to be complete. */
 const maxCompleteReferrers = 10_000;
 
@@ -122,7 +134,7 @@ async function start(
     logger,
   });
   await notifications.start();
-  undo.push(() => notifications.stop());
+  undo.push(() => notifications.stop(notificationGraceMs));
 
   const access = await startAccess(config, workers, logger);
   undo.push(() => access.stop?.());
@@ -267,11 +279,11 @@ function registrySettings(config: Config, smallBodyBytes: number): RegistrySetti
     smallBodyBytes,
     classes: policy.repository.classes,
     validation: {
-      enabled: true,
-      allowUrls: [],
-      denyUrls: [],
-      platforms: 'all',
-      platformList: [],
+      enabled: validation.enabled ?? !validation.disabled,
+      allowUrls: validation.manifests.urls.allow.map(compileGoRegExp),
+      denyUrls: validation.manifests.urls.deny.map(compileGoRegExp),
+      platforms: validation.manifests.indexes.platforms,
+      platformList: validation.manifests.indexes.platformlist,
     },
   };
 }
@@ -285,7 +297,8 @@ function apiSettings(config: Config, logger: Logger): ApiSettings {
   }
   return {
     urls: { host: hostRoot(http.host), relative: http.relativeurls, prefix: http.prefix ?? '/' },
-    secret: http.secret === undefined || http.secret.isEmpty ? randomBytes(32) : http.secret.reveal(),
+    secret:
+      http.secret === undefined || http.secret.isEmpty ? randomBytes(32) : http.secret.reveal(),
     headers: Object.entries(http.headers).flatMap(([name, values]) =>
       values.map((value): [string, string] => [name, value]),
     ),

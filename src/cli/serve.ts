@@ -4,6 +4,7 @@ import { type FrontEndParts, type Registry, startFailure, startRegistry } from '
 import { formatFaults, formatNotice } from '../config/faults.ts';
 import { loadConfig } from '../config/load.ts';
 import type { FrontEnd } from '../http/exchange.ts';
+import type { Logger } from '../observe/logger.ts';
 import { ExitCode } from './usage.ts';
 
 export interface ServeRequest {
@@ -30,6 +31,7 @@ export async function serve(request: ServeRequest): Promise<number> {
     process.stderr.write(`longshore: ${startFailure(error)}\n`);
     return ExitCode.failed;
   }
+  logWhatNobodyCaught(registry.logger);
   process.on('SIGHUP', () => {
     registry.reload().catch((error: unknown) => {
       registry.logger.error('reload failed', { error });
@@ -41,6 +43,17 @@ export async function serve(request: ServeRequest): Promise<number> {
     process.once(signal, () => process.exit(ExitCode.failed));
   }
   return (await registry.stop()) ? ExitCode.ok : ExitCode.failed;
+}
+
+/**
+ * As Distribution's panic trap: one broken request is logged at `panic` (mail hooks listen for it) and the others go
+ * on. State is in storage and each request has its own, so there is nothing shared to be left half-changed.
+ */
+function logWhatNobodyCaught(logger: Logger): void {
+  process.on('uncaughtException', (error) => logger.log('panic', 'uncaught exception', { error }));
+  process.on('unhandledRejection', (error) =>
+    logger.log('panic', 'unhandled rejection', { error }),
+  );
 }
 
 function stopSignal(): Promise<void> {

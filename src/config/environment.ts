@@ -217,7 +217,7 @@ function keyNamed(
 }
 
 /** The names of the variables for the single values below a section; list elements as index 0. */
-export function variableNames(schema: OptionSchema, path: string, before: string): string[] {
+function variableNames(schema: OptionSchema, path: string, before: string): string[] {
   return propertiesOf(schema).flatMap(([key, child]) => {
     const name = before + key.toUpperCase();
     const childPath = joinPath(path, key);

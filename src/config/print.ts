@@ -51,9 +51,9 @@ class Printer {
     } else if (shape === 'map' && Object.keys(value as object).length > 0) {
       this.lines.push(head);
       for (const [name, item] of Object.entries(value as object)) {
-        if (secretName.test(name))
-          this.#leaf(`${deeper}${scalarText(name)}:`, '***', joinPath(path, name));
-        else this.#entry(name, item, itemSchema(schema), joinPath(path, name), deeper);
+        const child = itemSchema(schema);
+        const isMasked = shapeOf(child) === 'any' && secretName.test(name);
+        this.#entry(name, isMasked ? '***' : item, child, joinPath(path, name), deeper);
       }
     } else if (shape === 'list' && isSectionList(value, schema)) {
       this.lines.push(head);

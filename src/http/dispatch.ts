@@ -17,10 +17,7 @@ import { routeMethods } from './route-table.ts';
 import { matchRoute, type RouteMatch, type RouteName } from './routes.ts';
 import { urlRoot } from './urls.ts';
 
-const apiVersion: readonly [string, string] = [
-  'Docker-Distribution-Api-Version',
-  'registry/2.0',
-];
+const apiVersion: readonly [string, string] = ['Docker-Distribution-Api-Version', 'registry/2.0'];
 
 /** What is known of a request once it ended, for logs and metrics. */
 export interface RequestRecord {
@@ -121,9 +118,15 @@ export class Dispatcher implements RequestHandler {
 
   finished(exchange: Exchange, reply: Reply | undefined, sentBytes: number): void {
     const progress = this.#running.get(exchange);
-    if (progress !== undefined) {
-      this.#running.delete(exchange);
+    if (progress === undefined) {
+      return;
+    }
+    this.#running.delete(exchange);
+    try {
       this.#parts.observer.finished(progress, reply, sentBytes);
+    } catch (error) {
+      // The client has its answer; a log or a metric that breaks must not take the process with it.
+      this.#parts.logger.error('cannot record a finished request', { error });
     }
   }
 
@@ -250,10 +253,16 @@ export class Dispatcher implements RequestHandler {
     if (!isHead || body === undefined) {
       return { ...reply, headers };
     }
-    const sizeBytes = typeof body === 'string' ? Buffer.byteLength(body) : 'length' in body ? body.length : undefined;
+    const sizeBytes =
+      typeof body === 'string'
+        ? Buffer.byteLength(body)
+        : 'length' in body
+          ? body.length
+          : undefined;
     return {
       status: reply.status,
-      headers: sizeBytes === undefined ? headers : [...headers, ['Content-Length', String(sizeBytes)]],
+      headers:
+        sizeBytes === undefined ? headers : [...headers, ['Content-Length', String(sizeBytes)]],
     };
   }
 

@@ -1,7 +1,6 @@
 /** Which handler serves which method of a route. A table, so that read-only mode is a second one. */
 
 import type { Handler } from './call.ts';
-import { getBlob, removeBlob } from './handlers/blobs.ts';
 import {
   deleteUpload,
   getUpload,
@@ -10,6 +9,7 @@ import {
   putUpload,
   startUpload,
 } from './handlers/blob-uploads.ts';
+import { getBlob, removeBlob } from './handlers/blobs.ts';
 import { getCatalog, getReferrers, getTags } from './handlers/lists.ts';
 import { getManifestReply, putManifestReply, removeManifest } from './handlers/manifests.ts';
 import type { RouteName } from './routes.ts';

@@ -114,3 +114,8 @@ function safeJson(value: unknown): string {
 function cut(text: string): string {
   return text.length > maxChars ? `${text.slice(0, maxChars)}…` : text;
 }
+
+/** A field's value as words, for text lines and mails. */
+export function plainText(value: PrintableValue): string {
+  return typeof value === 'object' && value !== null ? value.json : String(value);
+}

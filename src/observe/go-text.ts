@@ -74,6 +74,11 @@ function hex(value: number, digits: number): string {
   return value.toString(16).padStart(digits, '0');
 }
 
+// '.123', '.12', '.1' and '' for 123, 120, 100 and 0: Go prints no trailing zeros.
+const fractions: readonly string[] = Array.from({ length: 1000 }, (_, ms) =>
+  `.${String(ms).padStart(3, '0')}`.replace(/\.?0+$/, ''),
+);
+
 /** A duration as Go's `Duration.String`: `0s`, `85.25µs`, `1.5ms`, `2m0.25s`, `1h0m3s`. */
 export function formatGoDuration(milliseconds: number): string {
   const nanoseconds = Math.round(Math.abs(milliseconds) * 1e6);
@@ -85,7 +90,8 @@ export function formatGoDuration(milliseconds: number): string {
     return `${sign}${nanoseconds}ns`;
   }
   if (nanoseconds < 1e6) {
-    return `${sign}${nanoseconds / 1e3}µs`;
+    const whole = Math.floor(nanoseconds / 1e3);
+    return `${sign}${whole}${fractions[nanoseconds - whole * 1e3]}µs`;
   }
   if (nanoseconds < 1e9) {
     return `${sign}${nanoseconds / 1e6}ms`;
@@ -100,11 +106,6 @@ export function formatGoDuration(milliseconds: number): string {
     ? `${sign}${minutes}m${seconds}`
     : `${sign}${hours}h${minutes - hours * 60}m${seconds}`;
 }
-
-// '.123', '.12', '.1' and '' for 123, 120, 100 and 0: RFC3339Nano prints no trailing zeros.
-const fractions: readonly string[] = Array.from({ length: 1000 }, (_, ms) =>
-  `.${String(ms).padStart(3, '0')}`.replace(/\.?0+$/, ''),
-);
 
 /** A formatter of times in the process's zone as RFC3339Nano; keeps the text of the current second. */
 export function createRfc3339(): (timeMs: number) => string {

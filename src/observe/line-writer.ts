@@ -24,6 +24,7 @@ export interface LineWriterOptions {
 
 const retryAfterMs = 100;
 const exitPatienceMs = 500;
+const maxChunksAtOnce = 16;
 
 export class LineWriter {
   readonly #fd: number;
@@ -89,11 +90,7 @@ export class LineWriter {
     if (this.#inFlight !== undefined || this.#pendingChars === 0) {
       return;
     }
-    let chunk = this.#fullChunks.shift();
-    if (chunk === undefined) {
-      chunk = this.#lastChunk;
-      this.#lastChunk = '';
-    }
+    const chunk = this.#takeChunk();
     this.#pendingChars -= chunk.length;
     this.#inFlight = this.#encode(chunk);
     this.#writeInFlight();
@@ -190,8 +187,18 @@ export class LineWriter {
     }
   }
 
+  /** After a delay several chunks go out as one, so that a reader who was slow for a while is caught up with. */
+  #takeChunk(): string {
+    if (this.#fullChunks.length > 0) {
+      return this.#fullChunks.splice(0, maxChunksAtOnce).join('');
+    }
+    const chunk = this.#lastChunk;
+    this.#lastChunk = '';
+    return chunk;
+  }
+
   #encode(chunk: string): Buffer {
-    // UTF-8 takes at most three bytes for a unit of a string; a chunk ended by a huge line gets memory of its own.
+    // UTF-8 takes at most three bytes for a unit of a string; whatever might not fit gets memory of its own.
     return chunk.length * 3 > this.#encoded.length
       ? Buffer.from(chunk, 'utf8')
       : this.#encoded.subarray(0, this.#encoded.write(chunk, 'utf8'));

@@ -6,8 +6,8 @@
 import { createTransport, type Transporter } from 'nodemailer';
 import { CodedError } from '../errors.ts';
 import type { LogHook } from './create-logger.ts';
-import { errorChainText, printableValue } from './field-value.ts';
-import { type LogRecord, plainText, printedLevel } from './line-format.ts';
+import { errorChainText, plainText, printableValue } from './field-value.ts';
+import { type LogRecord, printedLevel } from './line-format.ts';
 import type { MailOptions } from './log-options.ts';
 import type { LogLevel } from './logger.ts';
 

@@ -9,8 +9,8 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { CodedError } from '../errors.ts';
 import type { DigestAlgorithm } from '../oci/digest.ts';
-import type { BodySource, BodyStore } from '../registry/body-store.ts';
 import type { AppendOutcome, AppendRequest } from '../storage/append-upload.ts';
+import type { BodySource, BodyStore } from '../storage/body-store.ts';
 import { DriverError } from '../storage/driver.ts';
 import type { Digests } from '../storage/upload-hash.ts';
 import type {

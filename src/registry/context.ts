@@ -4,9 +4,10 @@
 
 import type { Logger } from '../observe/logger.ts';
 import type { RepositoryName } from '../oci/reference.ts';
+import type { GoRegExp } from '../options/go-regexp.ts';
+import type { BodyStore } from '../storage/body-store.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import type { BlobLocations } from './blob-locations.ts';
-import type { BodyStore } from './body-store.ts';
 import type { DescriptorCache } from './descriptor-cache.ts';
 import type { ManifestCache } from './manifest-cache.ts';
 
@@ -42,8 +43,8 @@ export interface RegistrySettings {
 
 export interface ValidationSettings {
   readonly enabled: boolean;
-  readonly allowUrls: readonly RegExp[];
-  readonly denyUrls: readonly RegExp[];
+  readonly allowUrls: readonly GoRegExp[];
+  readonly denyUrls: readonly GoRegExp[];
   readonly platforms: 'all' | 'none' | 'list';
   readonly platformList: readonly { readonly architecture: string; readonly os: string }[];
 }

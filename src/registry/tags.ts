@@ -55,7 +55,8 @@ export async function listTags(
     for (const entry of entries) {
       const tag = entry.isDirectory ? tryParseTag(entry.name) : undefined;
       if (tag !== undefined && tags.length === page.limit) {
-        return { tags, hasMore: true };
+        // A page of nothing (`n=0`) has nothing to go on from.
+        return { tags, hasMore: page.limit > 0 };
       }
       if (tag !== undefined) {
         tags.push(tag);

@@ -29,6 +29,7 @@ import {
 } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/reference.ts';
 import { type AppendOutcome, isOffsetMismatch } from '../storage/append-upload.ts';
+import type { BodySource } from '../storage/body-store.ts';
 import { DriverCode, type WriteStep } from '../storage/driver.ts';
 import { blobDataPath, uploadDataPath } from '../storage/layout.ts';
 import type { Digests, HashPlan } from '../storage/upload-hash.ts';
@@ -44,7 +45,6 @@ import {
   type UploadNote,
 } from '../storage/upload-store.ts';
 import { linkSteps } from './blobs.ts';
-import type { BodySource } from './body-store.ts';
 import type { RegistryContext } from './context.ts';
 import type { BlobFacts } from './descriptor-cache.ts';
 
@@ -101,7 +101,7 @@ export class UploadSessions {
     };
     this.#notes.set(id, note);
     if (algorithm !== undefined && algorithm !== canonicalAlgorithm) {
-      await putNote(driver, name, id, note);
+      await putNote(driver, name, id, note, { durable: false });
     }
     return { name, id, startedAtMs, sizeBytes: 0 };
   }
@@ -236,7 +236,7 @@ export class UploadSessions {
       }
       throw hasCode(error, DriverCode.notFound) ? uploadUnknown() : error;
     }
-    await this.#remember(session, outcome);
+    await this.#remember(session, outcome, this.#isSmall(body));
     if (outcome.failure !== undefined) {
       throw outcome.failure;
     }
@@ -261,9 +261,12 @@ export class UploadSessions {
     return state === undefined ? { kind: 'none' } : { kind: 'resumable', state };
   }
 
-  /** Keeps what an append learnt about the digest. All of it are hints: a lost one costs a read at commit. */
-  async #remember(session: UploadSession, outcome: AppendOutcome): Promise<void> {
-    const { driver, options } = this.#context;
+  /**
+   * Keeps what an append learnt about the digest. All of it are hints: a lost one costs a read at commit. After a small
+   * body the note stays in memory alone: reading so little again is cheaper than a file.
+   */
+  async #remember(session: UploadSession, outcome: AppendOutcome, isSmall: boolean): Promise<void> {
+    const { driver } = this.#context;
     const { name, id } = session;
     const algorithm = this.#notes.get(id)?.algorithm;
     const note: UploadNote = {
@@ -272,13 +275,14 @@ export class UploadSessions {
       ...(algorithm === undefined ? {} : { algorithm }),
     };
     this.#notes.set(id, note);
+    const durability = { durable: session.sizeBytes === 0 };
     if (outcome.state !== undefined) {
-      await putHashState(driver, name, id, outcome.sizeBytes, outcome.state);
+      await putHashState(driver, name, id, outcome.sizeBytes, outcome.state, durability);
       if (session.sizeBytes > 0) {
         await deleteHashState(driver, name, id, session.sizeBytes);
       }
-    } else if (outcome.digests.sha256 !== undefined && outcome.sizeBytes > options.smallBodyBytes) {
-      await putNote(driver, name, id, note);
+    } else if (!isSmall) {
+      await putNote(driver, name, id, note, durability);
     }
   }
 

@@ -3,7 +3,7 @@
  * it. Started by test/support/driver-process.ts; argv: module of the driver, root directory.
  */
 
-import { readdirSync } from 'node:fs';
+import { appendFileSync, readdirSync } from 'node:fs';
 
 const [, , driverModule, rootdirectory] = process.argv;
 const { createFilesystemDriver } = await import(driverModule);
@@ -29,7 +29,11 @@ async function answer({ target, call, args }) {
 
 process.on('message', async (message) => {
   try {
-    process.send({ id: message.id, value: await answer(message) });
+    const value = await answer(message);
+    if (process.env.IO_FAULT_LOG) {
+      appendFileSync(process.env.IO_FAULT_LOG, `ack ${message.id}\n`);
+    }
+    process.send({ id: message.id, value });
   } catch (error) {
     const { code, message: text, retryable } = error;
     process.send({ id: message.id, error: { code, message: text, retryable } });

@@ -7,6 +7,10 @@
  * Matching calls are counted from the moment the line changes: SKIP of them pass, the COUNT after them fail with errno
  * WHAT, the rest pass. WHAT "SHORT" lets a write take half of its bytes. PATH-PART is looked for in the path, or in
  * the path behind the descriptor. An empty file fails nothing.
+ *
+ * With IO_FAULT_LOG it also writes there what was done, one line for each call that succeeded: creating, renaming,
+ * making and removing when they are over, syncs when they start and when they are over, writes before they start. So a
+ * sync covers for certain what stands above its start, which is how a test tells what a power cut could take.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -84,6 +88,30 @@ static int fault_for_fd(const char *call, int fd) {
   return fault_for(call, path);
 }
 
+static void note(const char *what, const char *path, const char *to) {
+  const char *file = getenv("IO_FAULT_LOG");
+  if (!file) return;
+  int saved = errno;
+  char line[8300];
+  int n = snprintf(line, sizeof line, "%s %s%s%s\n", what, path, to ? " " : "", to ? to : "");
+  int fd = (int)syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (fd >= 0) {
+    if (syscall(SYS_write, fd, line, n) != n) abort();
+    syscall(SYS_close, fd);
+  }
+  errno = saved;
+}
+
+static void note_fd(const char *what, int fd) {
+  char link[64], path[4096];
+  if (!getenv("IO_FAULT_LOG")) return;
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t n = readlink(link, path, sizeof path - 1);
+  if (n < 0) return;
+  path[n] = 0;
+  note(what, path, NULL);
+}
+
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 #define FAIL_IF(fault) do { int f_ = (fault); if (f_ > 0) { errno = f_; return -1; } } while (0)
 
@@ -93,7 +121,9 @@ int open64(const char *path, int flags, ...) {
   mode_t mode = va_arg(args, mode_t);
   va_end(args);
   FAIL_IF(fault_for("open", path));
-  return REAL(open64)(path, flags, mode);
+  int fd = REAL(open64)(path, flags, mode);
+  if (fd >= 0 && (flags & O_CREAT)) note("create", path, NULL);
+  return fd;
 }
 
 int open(const char *path, int flags, ...) {
@@ -102,13 +132,16 @@ int open(const char *path, int flags, ...) {
   mode_t mode = va_arg(args, mode_t);
   va_end(args);
   FAIL_IF(fault_for("open", path));
-  return REAL(open)(path, flags, mode);
+  int fd = REAL(open)(path, flags, mode);
+  if (fd >= 0 && (flags & O_CREAT)) note("create", path, NULL);
+  return fd;
 }
 
 ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t at) {
   int fault = fault_for_fd("write", fd);
   if (fault == SHORT_WRITE && size > 1) size /= 2;
   FAIL_IF(fault);
+  note_fd("write", fd);
   return REAL(pwrite64)(fd, bytes, size, at);
 }
 
@@ -127,25 +160,37 @@ ssize_t pread(int fd, void *bytes, size_t size, off_t at) {
 
 int fdatasync(int fd) {
   FAIL_IF(fault_for_fd("fdatasync", fd));
-  return REAL(fdatasync)(fd);
+  note_fd("sync", fd);
+  int result = REAL(fdatasync)(fd);
+  if (result == 0) note_fd("synced", fd);
+  return result;
 }
 
 int fsync(int fd) {
   FAIL_IF(fault_for_fd("fsync", fd));
-  return REAL(fsync)(fd);
+  note_fd("sync", fd);
+  int result = REAL(fsync)(fd);
+  if (result == 0) note_fd("synced", fd);
+  return result;
 }
 
 int rename(const char *from, const char *to) {
   FAIL_IF(fault_for("rename", to));
-  return REAL(rename)(from, to);
+  int result = REAL(rename)(from, to);
+  if (result == 0) note("rename", from, to);
+  return result;
 }
 
 int mkdir(const char *path, mode_t mode) {
   FAIL_IF(fault_for("mkdir", path));
-  return REAL(mkdir)(path, mode);
+  int result = REAL(mkdir)(path, mode);
+  if (result == 0) note("mkdir", path, NULL);
+  return result;
 }
 
 int unlink(const char *path) {
   FAIL_IF(fault_for("unlink", path));
-  return REAL(unlink)(path);
+  int result = REAL(unlink)(path);
+  if (result == 0) note("unlink", path, NULL);
+  return result;
 }

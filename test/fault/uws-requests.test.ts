@@ -89,6 +89,29 @@ describe('requests that uWS cannot serve', () => {
   });
 });
 
+it('stops serving a client that pipelines and never reads, instead of storing its replies', async () => {
+  let served = 0;
+  const body = Buffer.alloc(60_000);
+  handler.on('/much', () => {
+    served += 1;
+    return { status: 200, headers: [], body };
+  });
+  const connection = await RawConnection.open(port);
+  connection.socket.pause();
+  const batch = 'GET /much HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(200);
+  for (let sent = 0; sent < 100; sent += 1) {
+    connection.send(batch);
+  }
+  let before = -1;
+  while (served !== before) {
+    before = served;
+    await delay(150);
+  }
+  connection.end();
+  expect(served).toBeGreaterThan(0);
+  expect(served).toBeLessThan(10_000);
+});
+
 describe('connections that uWS closes by its own clock', { concurrent: true }, () => {
   it.each([
     ['nothing at all', ''],

@@ -108,6 +108,11 @@ export class DriverProcess {
     return answer.value as T;
   }
 
+  /** The number of the next call, as `ack N` in the log names it. */
+  get nextId(): number {
+    return this.#nextId;
+  }
+
   async stop(): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const ended = once(this.#child, 'exit');

@@ -17,6 +17,7 @@ import {
   fullGrant,
   type Grant,
   type TokenIssuer,
+  wantedDetail,
 } from '../access.ts';
 import { bearerChallenge, clientOrigin } from '../bearer-challenge.ts';
 import type { HtpasswdOptions } from '../options.ts';
@@ -51,7 +52,7 @@ export interface HtpasswdParts {
 /** At bcrypt cost 10 a comparison takes about 70 ms of one core: the longest wait is then a few seconds. */
 const defaultLimits: PasswordGateLimits = { concurrency: 2, waiting: 64 };
 const defaultTokenPath = '/auth/token';
-/** Basic with neither user nor password: what containers/image (skopeo, podman) sends when it has no login. */
+/** Basic with neither user nor password: `curl -u :`, and what containers/image sends when it has no login. */
 const emptyBasic = /^basic +Og==$/i;
 const bearerScheme = /^bearer +/i;
 
@@ -110,20 +111,8 @@ export function createHtpasswdController(
     // 403, unlike Distribution, which knows no rules here: asking again for a password that was right would make
     // clients prompt, or drop a good login.
     throw new CodedError('DENIED', 'requested access to the resource is denied', {
-      detail: new ChallengeError('', wanted).detail,
+      detail: wantedDetail(wanted),
     });
-  }
-
-  function withoutCredentials(
-    request: AccessRequest,
-    required: readonly Access[],
-    wanted: readonly Access[],
-  ): Grant {
-    // `/v2/` asks for nothing and is still challenged: from there clients learn how to log in (own-tokens.ts).
-    if (ownTokens !== undefined && required.length > 0) {
-      return decide(request, '', required, wanted);
-    }
-    throw challenge(request, wanted);
   }
 
   /** The user when the password is right. The table may change while bcrypt runs: then the new one decides. */
@@ -170,7 +159,11 @@ export function createHtpasswdController(
     authorize(request, required, optional = []) {
       const wanted = optional.length === 0 ? required : [...required, ...optional];
       const header = request.header('authorization');
-      if (!header || emptyBasic.test(header)) return withoutCredentials(request, required, wanted);
+      if (!header) throw challenge(request, wanted);
+      if (emptyBasic.test(header)) {
+        if (ownTokens === undefined) throw challenge(request, wanted);
+        return decide(request, '', required, wanted);
+      }
       if (ownTokens !== undefined && bearerScheme.test(header)) {
         const user = ownTokens.userOf(header.replace(bearerScheme, ''), (name) =>
           users.hashOf(name),

@@ -5,7 +5,8 @@
  * Why tokens at all: docker, podman, skopeo and buildah ask `/v2/` once, without credentials, and do as its answer
  * says. 200 there, and they never send the password of a user who wants to push; a Basic challenge, and docker refuses
  * to pull without a login. Only a Bearer challenge serves both: with credentials they fetch a user's token, without
- * them an anonymous one.
+ * them an anonymous one. Every request without credentials is challenged, as on Docker Hub, also where anonymous ones
+ * are allowed: containerd 1.6 hangs when the first request of a push that needs its password is the PUT of a manifest.
  *
  *   token = base64url([user, expiresAtSeconds]) "." base64url(HMAC-SHA256(key, first part "." password hash of user))
  *

@@ -1,12 +1,10 @@
 /** Lists that come in pages: tags of a repository, the catalog, referrers of a digest. */
 
-import { CodedError } from '../../errors.ts';
 import { parseDigest } from '../../oci/digest.ts';
 import { MediaType } from '../../oci/media-type.ts';
 import { listRepositories } from '../../registry/catalog.ts';
 import { listReferrers } from '../../registry/referrers.ts';
 import { listTags } from '../../registry/tags.ts';
-import { tagsPath } from '../../storage/layout.ts';
 import type { Call } from '../call.ts';
 import { jsonLine } from '../error-reply.ts';
 import type { Reply } from '../exchange.ts';
@@ -39,13 +37,10 @@ export async function getTags(call: Call): Promise<Reply> {
   const asked = pageSize(call, (text) => (wholeNumber.test(text) ? Number(text) : 0));
   const limit = asked === undefined ? undefined : Math.min(asked, settings.maxTags);
   const last = call.query.get('last');
-  const page =
-    limit === 0
-      ? await noTags(call)
-      : await listTags(registry, call.name, {
-          ...(limit === undefined ? {} : { limit }),
-          ...(last === null || last === '' ? {} : { last }),
-        });
+  const page = await listTags(registry, call.name, {
+    ...(limit === undefined ? {} : { limit }),
+    ...(last === null || last === '' ? {} : { last }),
+  });
   const final = page.tags.at(-1);
   return {
     status: 200,
@@ -57,16 +52,6 @@ export async function getTags(call: Call): Promise<Reply> {
     ],
     body: jsonLine({ name: call.name, tags: page.tags }),
   };
-}
-
-/** `n=0` asks for nothing, of a repository that must still exist. */
-async function noTags(call: Call): Promise<{ tags: readonly string[]; hasMore: boolean }> {
-  if ((await call.api.registry.driver.stat(tagsPath(call.name))) === undefined) {
-    throw new CodedError('NAME_UNKNOWN', 'repository name not known to registry', {
-      detail: { name: call.name },
-    });
-  }
-  return { tags: [], hasMore: false };
 }
 
 export async function getCatalog(call: Call): Promise<Reply> {

@@ -32,8 +32,8 @@ export class UwsBody implements RequestBody {
   isPaused = false;
   /** Called on every arrival; for the no-progress clock. */
   onProgress: (() => void) | undefined;
-  /** Called once when the body is complete. */
-  onComplete: (() => void) | undefined;
+  /** Called when the body is complete, or when more of it was dropped than we care to read. */
+  onSettled: (() => void) | undefined;
 
   readonly #res: UwsResponse;
   readonly #ready: Uint8Array[] = [];
@@ -114,7 +114,7 @@ export class UwsBody implements RequestBody {
     this.#isClosed = true;
     this.cancel();
     this.onProgress = undefined;
-    this.onComplete = undefined;
+    this.onSettled = undefined;
   }
 
   /** Stops the socket for good, before a reply that ends the connection. */
@@ -143,7 +143,7 @@ export class UwsBody implements RequestBody {
         this.#flushFilling();
       }
       this.#settleWaiter();
-      this.onComplete?.();
+      this.onSettled?.();
     } else {
       if (this.#ready.length > 0) {
         this.#settleWaiter();
@@ -271,6 +271,9 @@ export class UwsBody implements RequestBody {
       this.isPaused = isTooMuch;
       if (isTooMuch) {
         this.#res.pause();
+        if (this.#isDiscarding) {
+          this.onSettled?.();
+        }
       } else {
         this.#res.resume();
       }

@@ -54,7 +54,8 @@ function whatOnlyNodeServes(http: HttpOptions): string | undefined {
   if (http.h2c.enabled) {
     return 'HTTP/2 in clear text (http.h2c)';
   }
-  return process.env['LISTEN_FDS'] !== undefined && Number(process.env['LISTEN_PID']) === process.pid
+  return process.env['LISTEN_FDS'] !== undefined &&
+    Number(process.env['LISTEN_PID']) === process.pid
     ? 'socket activation (LISTEN_FDS)'
     : undefined;
 }

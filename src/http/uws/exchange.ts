@@ -48,7 +48,7 @@ export class UwsExchange implements Exchange {
   ) {
     this.method = req.getCaseSensitiveMethod();
     this.path = req.getUrl();
-    this.rawQuery = req.getQuery();
+    this.rawQuery = req.getQuery() ?? '';
     this.remoteAddress = peerAddress(res.getRemoteAddressAsText());
     this.receivedAtMs = Date.now();
     this.progressAtMs = this.receivedAtMs;

@@ -1,6 +1,6 @@
 /**
  * The native front end over uWebSockets.js: takes requests from the add-on to the handler and replies back.
- * Plain HTTP/1.1 only. Header time and idle time are the add-on's own 10 s; see docs for what else it cannot do.
+ * Plain HTTP/1.1 only. Header time and idle time are the add-on's own 10 s; docs/front-ends.md says what else it cannot do.
  */
 
 import { unlink } from 'node:fs/promises';
@@ -212,7 +212,11 @@ class UwsFrontEnd implements FrontEnd {
     this.#open.delete(exchange);
     exchange.isAnswered = true;
     exchange.upload?.release();
-    this.#parts.handler.finished(exchange, reply, sentBytes);
+    try {
+      this.#parts.handler.finished(exchange, reply, sentBytes);
+    } catch (error) {
+      this.#parts.logger.error('request handler failed after the reply', { error });
+    }
     if (this.#open.size === 0) {
       this.#onIdle?.();
     }
@@ -256,16 +260,17 @@ function withConnectionClose(reply: Reply): Reply {
   return { ...reply, headers: [...reply.headers, ['Connection', 'close']] };
 }
 
+/** Waits for the rest of an unwanted body, unless it proves long or the client slow. */
 function completesWithin(upload: UwsBody, exchange: UwsExchange, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
     const settle = (): void => {
       clearTimeout(timer);
-      upload.onComplete = undefined;
+      upload.onSettled = undefined;
       exchange.onGone = undefined;
       resolve(upload.isComplete);
     };
     const timer = setTimeout(settle, ms);
-    upload.onComplete = settle;
+    upload.onSettled = settle;
     exchange.onGone = settle;
   });
 }

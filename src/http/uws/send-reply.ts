@@ -12,6 +12,9 @@ import type { UwsResponse } from './types.ts';
 /** Larger bodies wait for the client piece by piece, since uWS would copy what the socket does not take. */
 const maxOneShotBytes = 64 * 1024;
 
+const lineBreak = /[\r\n]/;
+const lineBreaks = /[\r\n]+/g;
+
 const statusLines = new Map<number, string>();
 
 function statusLine(status: number): string {
@@ -93,7 +96,8 @@ function writeHead(res: UwsResponse, reply: Reply, isLast: boolean): void {
   res.writeStatus(statusLine(reply.status));
   for (const [name, value] of reply.headers) {
     if (!isContentLength(name)) {
-      res.writeHeader(name, value);
+      // uWS writes values as they are: a line break in one would end the header line.
+      res.writeHeader(name, lineBreak.test(value) ? value.replace(lineBreaks, ' ') : value);
     }
   }
   if (!isLast) {

@@ -25,7 +25,8 @@ export interface UwsResponse {
 export interface UwsRequest {
   getCaseSensitiveMethod(): string;
   getUrl(): string;
-  getQuery(): string;
+  /** `undefined` without a question mark. */
+  getQuery(): string | undefined;
   forEach(callback: (name: string, value: string) => void): void;
 }
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createLineFormat } from '../../../src/observe/create-line-format.ts';
 import { createLogger, type LoggerParts } from '../../../src/observe/create-logger.ts';
-import { createLineFormat, type LogRecord } from '../../../src/observe/line-format.ts';
+import type { LogRecord } from '../../../src/observe/line-format.ts';
 import { LineWriter } from '../../../src/observe/line-writer.ts';
 import type { LogLevel } from '../../../src/observe/logger.ts';
 import { aLogFile, type LogFile } from '../../support/log-file.ts';

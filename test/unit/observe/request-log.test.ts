@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createLineFormat } from '../../../src/observe/create-line-format.ts';
 import { createLogger } from '../../../src/observe/create-logger.ts';
-import { createLineFormat } from '../../../src/observe/line-format.ts';
 import { LineWriter } from '../../../src/observe/line-writer.ts';
 import type { LogLevel } from '../../../src/observe/logger.ts';
 import { type RequestFacts, RequestLog, requestId } from '../../../src/observe/request-log.ts';

@@ -70,6 +70,42 @@ export async function applySteps(parts: ApplyParts, steps: readonly WriteStep[])
   }
 }
 
+/**
+ * Puts a file that may be lost again: nothing is synced, the next durable write below its directory takes the
+ * directory's entry along. A new file is written in place, since nobody can be reading it yet; a crash leaves it torn,
+ * which its readers must bear anyway.
+ */
+export async function putHint(
+  directories: Directories,
+  target: string,
+  content: Uint8Array | string,
+): Promise<void> {
+  const fd = await directories.within(dirname(target), () =>
+    openFile(target, openFlags.createNew).catch((error: unknown) => {
+      if (errnoOf(error) === 'EEXIST') {
+        return undefined;
+      }
+      throw error;
+    }),
+  );
+  if (fd === undefined) {
+    const temp = tempBeside(target);
+    const tempFd = await openFile(temp, openFlags.createNew);
+    await writeAndClose(tempFd, content);
+    await renameFile(temp, target);
+    return;
+  }
+  await writeAndClose(fd, content);
+}
+
+async function writeAndClose(fd: number, content: Uint8Array | string): Promise<void> {
+  try {
+    await writeAllAt(fd, typeof content === 'string' ? Buffer.from(content) : content, 0);
+  } finally {
+    closeFile(fd);
+  }
+}
+
 async function prepare(parts: ApplyParts, one: Prepared): Promise<void> {
   try {
     if (one.step.kind === 'put') {

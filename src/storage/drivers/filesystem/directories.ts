@@ -13,15 +13,21 @@ import { DirectorySyncs } from './sync-dirs.ts';
 
 /** Names kept of directories that were there; a wrong one only costs a failed call. */
 const maxKnown = 4096;
+/** Directories owed a sync at a time; more pile up only when commits into ever new ones fail (a full disk). */
+const maxUnsynced = 16_384;
 /** A folder may be removed while a commit goes into it, also several times over. */
 const maxTries = 10;
 
 export class Directories {
-  readonly #syncs: DirectorySyncs = new DirectorySyncs();
+  readonly #syncs: DirectorySyncs;
   readonly #known: Set<string> = new Set();
   readonly #making: Map<string, Promise<boolean>> = new Map();
   /** Made here, entry in the parent not synced yet. The value tells one making from a later one of the same name. */
   readonly #unsynced: Map<string, object> = new Map();
+
+  constructor(syncs: DirectorySyncs = new DirectorySyncs()) {
+    this.#syncs = syncs;
+  }
 
   /** Makes `directory` and its parents unless it is known to be there. True: this very call made it, so it was empty. */
   async make(directory: string): Promise<boolean> {
@@ -108,10 +114,8 @@ export class Directories {
         }
       }
     }
-    if (this.#known.size >= maxKnown) {
-      const [oldest] = this.#known;
-      this.#known.delete(oldest as string);
-    }
+    dropOldest(this.#known, maxKnown - 1);
+    dropOldest(this.#unsynced, maxUnsynced);
     this.#known.add(directory);
     return wasMade;
   }
@@ -133,6 +137,16 @@ export class Directories {
         await this.make(parent);
       }
     }
+  }
+}
+
+/** Sets and maps keep the order of insertion. */
+function dropOldest(entries: Set<string> | Map<string, object>, keep: number): void {
+  for (const oldest of entries.keys()) {
+    if (entries.size <= keep) {
+      return;
+    }
+    entries.delete(oldest);
   }
 }
 

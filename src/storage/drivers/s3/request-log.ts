@@ -29,6 +29,7 @@ export function logRequests(client: S3Client, level: string, logger: Logger): vo
   if (!wanted.startsWith('debug')) {
     return;
   }
+  const showsErrors = /errors$|retries$/.test(wanted);
   client.middlewareStack.add(
     (next, context) => async (args) => {
       const startedAt = performance.now();
@@ -65,15 +66,15 @@ export function logRequests(client: S3Client, level: string, logger: Logger): vo
           logger.debug('s3 request signed', signingFacts(request));
         } else if (wanted === 'debugwithhttpbody') {
           logger.debug('s3 exchange', bodyFacts(request, response));
+        } else if (showsErrors && response.statusCode >= 400) {
+          const { statusCode: status } = response;
+          logger.debug('s3 request failed', { method: request.method, path: request.path, status });
         }
         return result;
       } catch (error) {
-        if (wanted === 'debugwithrequesterrors' || wanted === 'debugwithrequestretries') {
-          logger.debug('s3 request failed', {
-            method: request.method,
-            path: request.path,
-            ...failureOf(error),
-          });
+        if (showsErrors) {
+          const { method, path } = request;
+          logger.debug('s3 request failed', { method, path, ...failureOf(error) });
         }
         throw error;
       }

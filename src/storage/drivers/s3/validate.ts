@@ -3,6 +3,7 @@
  * later, request by request. Called once at start; reaches no network (probe.ts does).
  */
 
+import { constants } from 'node:buffer';
 import { DriverCode, DriverError } from '../../driver.ts';
 import type { S3Options } from './options.ts';
 import {
@@ -37,6 +38,11 @@ export function validate(
     ...sizeFaults(options),
     ...combinationFaults(options),
   ];
+  if (options.chunksize > constants.MAX_LENGTH && options.chunksize <= maxPartBytes) {
+    faults.push(
+      `chunksize ${options.chunksize} is more than one buffer of this Node.js can hold (${constants.MAX_LENGTH})`,
+    );
+  }
   const endpoint = tryEndpoint(options, faults);
   const redirectEndpoint = tryRedirectEndpoint(options, faults);
   if (faults.length > 0) {

@@ -75,6 +75,7 @@ async function using(
 
 const at = (name: string, action: string): Access => ({ type: 'repository', name, action });
 const nobody = requestWith({ host: 'registry.test:5000' });
+const emptyBasic = withAuthorization('Basic Og==');
 
 describe('access rules', () => {
   it('allow only what some rule allows', () => {
@@ -133,7 +134,7 @@ describe('access rules', () => {
       );
       expect(grant.permits(at('private/x', 'pull'))).toBe(false);
       expect(grant.permits(at('public/x/y', 'pull'))).toBe(true);
-      const list = await controller.authorize(nobody, [catalog]);
+      const list = await controller.authorize(emptyBasic, [catalog]);
       expect(list.userName).toBe('');
       expect(['team/a', 'private/x'].map((name) => list.permits(at(name, 'pull')))).toEqual([
         true,
@@ -171,10 +172,17 @@ describe('anonymous rules', () => {
       );
     }));
 
-  it('serve a pull without credentials, with empty ones, and with an anonymous token', () =>
+  it('challenge every request without credentials, so that clients bring theirs early', () =>
+    using(anyonePullsCiPushes, async (controller) => {
+      for (const required of [[], [pull], [catalog]]) {
+        await challengeOf(() => controller.authorize(nobody, required));
+      }
+    }));
+
+  it('serve a pull with empty credentials and with an anonymous token', () =>
     using(anyonePullsCiPushes, async (controller) => {
       const token = (await controller.tokenIssuer?.issue(nobody))?.token ?? '';
-      for (const request of [nobody, withAuthorization('Basic Og=='), bearer(token)]) {
+      for (const request of [emptyBasic, bearer(token)]) {
         expect((await controller.authorize(request, [pull])).userName).toBe('');
         await challengeOf(() => controller.authorize(request, [push]));
       }

@@ -10,9 +10,9 @@ import {
   type AppendRequest,
   appendUpload,
   digestFile,
-} from '../storage/append-upload.ts';
-import type { StorageDriver } from '../storage/driver.ts';
-import type { Digests } from '../storage/upload-hash.ts';
+} from './append-upload.ts';
+import type { StorageDriver } from './driver.ts';
+import type { Digests } from './upload-hash.ts';
 
 /** A body to store: its pieces belong to the reader, who hands each buffer back with `give`. */
 export interface BodySource extends ByteSource {

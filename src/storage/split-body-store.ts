@@ -5,13 +5,17 @@
 
 import type { BodyStore } from './body-store.ts';
 
-export function splitBodyStore(small: BodyStore, large: BodyStore, smallBodyBytes: number): BodyStore {
+export function splitBodyStore(
+  small: BodyStore,
+  large: BodyStore,
+  smallBodyBytes: number,
+): BodyStore {
   return {
     append: (request, body) =>
-      (body.sizeBytes !== undefined && body.sizeBytes <= smallBodyBytes
-        ? small
-        : large
-      ).append(request, body),
+      (body.sizeBytes !== undefined && body.sizeBytes <= smallBodyBytes ? small : large).append(
+        request,
+        body,
+      ),
     digestFile: (path, algorithms) => large.digestFile(path, algorithms),
   };
 }

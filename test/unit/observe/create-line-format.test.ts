@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { createLineFormat, type FormatName } from '../../../src/observe/create-line-format.ts';
 import { createRfc3339 } from '../../../src/observe/go-text.ts';
-import { createLineFormat, type FormatName } from '../../../src/observe/line-format.ts';
 import type { LogFields, LogLevel } from '../../../src/observe/logger.ts';
 import { Secret } from '../../../src/options/secret.ts';
 

@@ -1,0 +1,123 @@
+/** What goes over the wire besides the call itself: checksums, user agent, credentials; and the `loglevel` option. */
+
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type Logger, silentLogger } from '../../../../src/observe/logger.ts';
+import { createClient } from '../../../../src/storage/drivers/s3/client.ts';
+import { ObjectStore } from '../../../../src/storage/drivers/s3/object-store.ts';
+import { validate } from '../../../../src/storage/drivers/s3/validate.ts';
+import { noise } from '../../../support/bytes.ts';
+import { S3Fake } from '../../../support/s3-fake.ts';
+import { type OnFake, onFake } from '../../../support/s3-on-fake.ts';
+import { someS3Options } from '../../../support/s3-options.ts';
+
+describe('headers', () => {
+  let on: OnFake;
+  afterEach(() => on.stop());
+
+  it('hold no checksum that S3 does not require', async () => {
+    on = await onFake({ refusesChecksums: true });
+    const writer = await on.driver.openWriter('/data', { append: false });
+    await writer.write(noise(6 * 1024 * 1024));
+    await writer.commit();
+    await on.driver.put('/a/1', 'x');
+    await on.driver.put('/a/2', 'x');
+    await on.driver.delete('/a');
+    for (const { headers } of on.fake.calls) {
+      expect(Object.keys(headers).filter((name) => name.includes('checksum'))).toEqual([]);
+    }
+    expect(on.fake.calls.at(-1)).toMatchObject({
+      call: 'DeleteObjects',
+      headers: { 'content-md5': expect.any(String) },
+    });
+  });
+
+  it('hold the configured user agent', async () => {
+    on = await onFake({}, { useragent: 'our-registry' });
+    await on.driver.put('/a', 'x');
+    expect(on.fake.calls[0]?.headers['user-agent']).toContain('our-registry');
+  });
+});
+
+it.each([
+  ['https://127.0.0.1:1', 'UNSIGNED-PAYLOAD'],
+  ['http://127.0.0.1:1', '2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881'],
+])('signs the bytes of a body sent to %s as %s', async (regionendpoint, hash) => {
+  const { settings } = validate(someS3Options({ regionendpoint }));
+  const store = new ObjectStore(createClient(settings), settings);
+  let sent: unknown;
+  store.client.middlewareStack.add(
+    () => (args) => {
+      sent = (args.request as { headers: Record<string, string> }).headers['x-amz-content-sha256'];
+      throw new Error('enough seen');
+    },
+    { step: 'deserialize', priority: 'low' },
+  );
+  await expect(store.put('a', Buffer.from('x'))).rejects.toThrow('enough seen');
+  store.client.destroy();
+  expect(sent).toBe(hash);
+});
+
+describe('credentials from the environment', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it('are fetched anew when the service calls them expired', async () => {
+    const fake = await S3Fake.start();
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'first');
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
+    const { accesskey, secretkey, ...options } = someS3Options({ regionendpoint: fake.endpoint });
+    const { settings } = validate(options);
+    const store = new ObjectStore(createClient(settings), settings);
+    await store.put('a', Buffer.from('x'));
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'second');
+    fake.plan('PutObject', { kind: 'error', status: 400, code: 'ExpiredToken' });
+    await store.put('b', Buffer.from('y'));
+    const keys = fake.calls.map(
+      ({ headers }) => /Credential=(\w+)/.exec(`${headers.authorization}`)?.[1],
+    );
+    expect(keys).toEqual(['first', 'first', 'second']);
+    store.client.destroy();
+    await fake.stop();
+  });
+});
+
+describe('loglevel', () => {
+  async function logOf(
+    loglevel:
+      | 'off'
+      | 'debug'
+      | 'debugwithsigning'
+      | 'debugwithhttpbody'
+      | 'debugwithrequesterrors'
+      | 'debugwithrequestretries',
+  ): Promise<string> {
+    const lines: unknown[] = [];
+    const logger: Logger = {
+      ...silentLogger,
+      debug: (message, fields) => void lines.push({ message, ...fields }),
+    };
+    const fake = await S3Fake.start();
+    const { settings } = validate(someS3Options({ regionendpoint: fake.endpoint, loglevel }));
+    const store = new ObjectStore(createClient(settings, logger), settings);
+    fake.plan('PutObject', { kind: 'error', status: 500, code: 'InternalError' });
+    await store.put('a/key', Buffer.from('blob bytes'));
+    store.client.destroy();
+    await fake.stop();
+    return JSON.stringify(lines);
+  }
+
+  it('off says nothing', async () => {
+    expect(await logOf('off')).toBe('[]');
+  });
+
+  it.each([
+    ['debug', '"call":"PutObject"'],
+    ['debugwithrequestretries', 's3 call was retried'],
+    ['debugwithrequesterrors', 's3 request failed'],
+    ['debugwithsigning', '"signedHeaders":'],
+    ['debugwithhttpbody', '"bodyBytes":10'],
+  ] as const)('%s says %s, and never a secret, a signature or a blob', async (level, text) => {
+    const log = await logOf(level);
+    expect(log).toContain(text);
+    expect(log).not.toMatch(/testsecret1|Signature=|blob bytes/);
+  });
+});
