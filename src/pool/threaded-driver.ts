@@ -40,6 +40,12 @@ export function threadedDriver(local: StorageDriver, thread: StorageThread): Sto
     openWriter: (path, options): Promise<FileWriter> => local.openWriter(path, options),
     redirectUrl: (path: string, request: RedirectRequest): Promise<string | undefined> =>
       local.redirectUrl(path, request),
+    ...(local.renameFolder === undefined
+      ? {}
+      : {
+          renameFolder: (from: string, to: string): Promise<void> =>
+            call('renameFolder', [from, to]),
+        }),
     ...(purge === undefined ? {} : { purgeUploads: purge }),
     close: () => local.close(),
   };

@@ -121,6 +121,14 @@ export interface StorageDriver {
   /** An URL from which the client may fetch `path` itself, or `undefined` for "serve it yourself". */
   redirectUrl(path: string, request: RedirectRequest): Promise<string | undefined>;
 
+  /**
+   * Renames a folder, with all below it, to a name that is free. Only where that is one cheap step; may be undone by a
+   * power cut until the next durable write below it.
+   *
+   * @throws PathNotFoundError
+   */
+  renameFolder?(from: string, to: string): Promise<void>;
+
   /** Removes leftovers of unfinished uploads below `prefix` that no listing shows (S3 multipart uploads) older than the time. */
   purgeUploads?(prefix: string, olderThanMs: number): Promise<number>;
 

@@ -34,6 +34,7 @@ class Checked implements StorageDriver {
   readonly name: string;
   readonly abilities: StorageDriver['abilities'];
   readonly purgeUploads?: (prefix: string, olderThanMs: number) => Promise<number>;
+  readonly renameFolder?: (from: string, to: string) => Promise<void>;
   readonly #driver: StorageDriver;
   readonly #translated: Around;
 
@@ -42,6 +43,14 @@ class Checked implements StorageDriver {
     this.name = driver.name;
     this.abilities = driver.abilities;
     this.#translated = (work) => translate(driver.name, work);
+    const rename = driver.renameFolder?.bind(driver);
+    if (rename !== undefined) {
+      this.renameFolder = (from, to): Promise<void> =>
+        this.#call(() => {
+          this.#assertPath(to);
+          return rename(from, to);
+        }, from);
+    }
     const purge = driver.purgeUploads?.bind(driver);
     if (purge !== undefined) {
       this.purgeUploads = (prefix, olderThanMs): Promise<number> =>

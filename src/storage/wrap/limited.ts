@@ -10,6 +10,7 @@ import { type Around, sourceWith, writerWith } from './streams.ts';
 export function limited(driver: StorageDriver, gate: Gate): StorageDriver {
   const around: Around = (work) => gate.run(work);
   const purge = driver.purgeUploads?.bind(driver);
+  const rename = driver.renameFolder?.bind(driver);
   return {
     name: driver.name,
     abilities: driver.abilities,
@@ -26,6 +27,7 @@ export function limited(driver: StorageDriver, gate: Gate): StorageDriver {
       writerWith(await gate.run(() => driver.openWriter(path, options)), around),
     uploadSizeBytes: (path) => gate.run(() => driver.uploadSizeBytes(path)),
     redirectUrl: (path, request) => driver.redirectUrl(path, request),
+    ...(rename && { renameFolder: (from, to) => gate.run(() => rename(from, to)) }),
     ...(purge && {
       purgeUploads: (prefix, olderThanMs) => gate.run(() => purge(prefix, olderThanMs)),
     }),

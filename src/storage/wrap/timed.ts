@@ -28,6 +28,7 @@ export function timed(driver: StorageDriver, observe: ObserveAction): StorageDri
     }
   }
   const purge = driver.purgeUploads?.bind(driver);
+  const rename = driver.renameFolder?.bind(driver);
   return {
     name: driver.name,
     abilities: driver.abilities,
@@ -46,6 +47,7 @@ export function timed(driver: StorageDriver, observe: ObserveAction): StorageDri
     openWriter: (path, options) => driver.openWriter(path, options),
     uploadSizeBytes: (path) => driver.uploadSizeBytes(path),
     redirectUrl: (path, request) => time(['RedirectURL'], driver.redirectUrl(path, request)),
+    ...(rename && { renameFolder: rename }),
     ...(purge && { purgeUploads: purge }),
     close: () => driver.close(),
   };

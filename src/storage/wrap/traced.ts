@@ -20,6 +20,7 @@ export function traced(driver: StorageDriver, tracer: Tracer): StorageDriver {
   }
   const at = (path: string): SpanAttributes => ({ [`${prefix}.path`]: path });
   const purge = driver.purgeUploads?.bind(driver);
+  const rename = driver.renameFolder?.bind(driver);
   return {
     name: driver.name,
     abilities: driver.abilities,
@@ -50,6 +51,7 @@ export function traced(driver: StorageDriver, tracer: Tracer): StorageDriver {
     uploadSizeBytes: (path) => span('UploadSize', at(path), () => driver.uploadSizeBytes(path)),
     redirectUrl: (path, request) =>
       span('RedirectURL', at(path), () => driver.redirectUrl(path, request)),
+    ...(rename && { renameFolder: rename }),
     ...(purge && { purgeUploads: purge }),
     close: () => driver.close(),
   };
