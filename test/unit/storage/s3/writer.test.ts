@@ -1,6 +1,7 @@
 /** Uploads: how bytes become parts, what stays of a session after each fault, and who cleans up. */
 
 import { afterEach, describe, expect, it } from 'vitest';
+import { UploadStates } from '../../../../src/storage/drivers/s3/upload-state.ts';
 import { drain, noise } from '../../../support/bytes.ts';
 import type { Fault, S3Call } from '../../../support/s3-fake.ts';
 import { type OnFake, onFake } from '../../../support/s3-on-fake.ts';
@@ -224,4 +225,23 @@ describe('faults that last', () => {
     expect(on.fake.uploads.size).toBe(0);
     expect(on.fake.objects.size).toBe(0);
   });
+});
+
+it('says to raise chunksize once 10,000 parts cannot hold the upload', async () => {
+  on = await onFake();
+  const uploadId = await on.store.createUpload(key);
+  const chunkBytes = 5 * mebibyte;
+  const parts = Array.from({ length: 9_999 }, (_, index) => ({
+    number: index + 1,
+    etag: '"e"',
+    sizeBytes: chunkBytes,
+  }));
+  const states = new UploadStates(on.store);
+  await states.save(key, { uploadId, chunkBytes, parts }, new Uint8Array());
+  const writer = await on.driver.openWriter(path, { append: true });
+  expect(writer.sizeBytes).toBe(9_999 * chunkBytes);
+  await writer.write(noise(chunkBytes));
+  await expect(writer.write(noise(1))).rejects.toThrow(/raise chunksize/);
+  await writer.close();
+  expect(await on.driver.uploadSizeBytes(path)).toBe(10_000 * chunkBytes);
 });
