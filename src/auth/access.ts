@@ -16,6 +16,8 @@ export interface AccessRequest {
   readonly method: string;
   /** Value of a header by lower-case name. */
   header(name: string): string | undefined;
+  /** Whether the client's own connection is TLS; only for the URL of a token issuer of our own. */
+  readonly isTls?: boolean;
   /** `remoteAddress` etc. stay out: no controller decides by them. */
 }
 
@@ -51,6 +53,28 @@ export interface AccessController {
   /** Re-reads files now (SIGHUP); a broken one keeps the last good and logs. */
   reload?(): Promise<void>;
   stop?(): Promise<void>;
+  /** Present when the challenge names this registry itself as the token server; http routes its path. */
+  readonly tokenIssuer?: TokenIssuer;
+}
+
+/** A token server inside the registry: `GET path` with Basic credentials or none, `POST path` with an OAuth2 form. */
+export interface TokenIssuer {
+  /** Absolute path, to be answered without asking `authorize` first. */
+  readonly path: string;
+  /**
+   * @param form  Body of a POST (`application/x-www-form-urlencoded`); absent for GET.
+   * @returns the JSON body of a 200 answer
+   * @throws ChallengeError (401) wrong credentials; CodedError `UNAVAILABLE`
+   */
+  issue(request: AccessRequest, form?: URLSearchParams): Promise<IssuedToken>;
+}
+
+/** As token servers answer; both names of the token, since clients read one or the other. */
+export interface IssuedToken {
+  readonly token: string;
+  readonly access_token: string;
+  readonly expires_in: number;
+  readonly issued_at: string;
 }
 
 /** 401 with a `Www-Authenticate` header. `detail` lists what was wanted, as Distribution prints it. */
@@ -60,19 +84,17 @@ export class ChallengeError extends CodedError {
 
   constructor(challenge: string, wanted: readonly Access[], options: { cause?: unknown } = {}) {
     super('UNAUTHORIZED', 'authentication required', {
-      detail:
-        wanted.length === 0
-          ? null
-          : wanted.map((a) => ({
-              Type: a.type,
-              Class: '',
-              Name: a.name,
-              Action: a.action,
-            })),
+      detail: wantedDetail(wanted),
       ...(options.cause === undefined ? {} : { cause: options.cause }),
     });
     this.challenge = challenge;
   }
+}
+
+/** The `detail` of a refusal, as Distribution prints it: what was wanted, or null when that is nothing. */
+export function wantedDetail(wanted: readonly Access[]): unknown {
+  if (wanted.length === 0) return null;
+  return wanted.map((a) => ({ Type: a.type, Class: '', Name: a.name, Action: a.action }));
 }
 
 /** A grant for everything: no auth configured, silly, or plain htpasswd. */

@@ -68,8 +68,12 @@ export interface StorageDriver {
   /** The whole of a small file. @throws PathNotFoundError */
   get(path: string): Promise<Buffer>;
 
-  /** Creates or replaces a whole file and its parents: readers see the old or the new content, never a mix; durable on return. */
-  put(path: string, content: Uint8Array | string): Promise<void>;
+  /**
+   * Creates or replaces a whole file and its parents: readers see the old or the new content, never a mix; durable on
+   * return. With `durable: false` a power cut may undo it until the next durable write below the same directory: for
+   * what nobody was promised yet (an upload session without bytes).
+   */
+  put(path: string, content: Uint8Array | string, options?: Durability): Promise<void>;
 
   /**
    * Applies steps so that each becomes visible only after those before it; all are durable on return.
@@ -97,8 +101,13 @@ export interface StorageDriver {
   /** Moves one file over `to`, creating parents. @throws PathNotFoundError for the source */
   move(from: string, to: string): Promise<void>;
 
-  /** Removes a file or a whole subtree; never siblings that share a prefix. @throws PathNotFoundError when nothing is there */
-  delete(path: string): Promise<void>;
+  /**
+   * Removes a file or a whole subtree; never siblings that share a prefix. With `durable: false` a power cut may bring
+   * it back: for what is only tidied up.
+   *
+   * @throws PathNotFoundError when nothing is there
+   */
+  delete(path: string, options?: Durability): Promise<void>;
 
   /**
    * Starts (`append` false: what was there is dropped) or continues an upload at `path`.
@@ -117,6 +126,11 @@ export interface StorageDriver {
 
   /** Frees connections. Safe to call twice. */
   close(): Promise<void>;
+}
+
+/** Whether a change must outlive a power cut once its call returns; true unless said otherwise. */
+export interface Durability {
+  readonly durable?: boolean;
 }
 
 export interface RedirectRequest {

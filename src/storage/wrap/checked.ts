@@ -8,6 +8,7 @@ import { isAbort } from '../../errors.ts';
 import {
   DriverCode,
   DriverError,
+  type Durability,
   type FileWriter,
   type ListEntry,
   type ListOptions,
@@ -52,8 +53,8 @@ class Checked implements StorageDriver {
     return this.#call(() => this.#driver.get(path), path);
   }
 
-  put(path: string, content: Uint8Array | string): Promise<void> {
-    return this.#call(() => this.#driver.put(path, content), path);
+  put(path: string, content: Uint8Array | string, options?: Durability): Promise<void> {
+    return this.#call(() => this.#driver.put(path, content, options), path);
   }
 
   apply(steps: readonly WriteStep[]): Promise<void> {
@@ -94,8 +95,8 @@ class Checked implements StorageDriver {
     }, from);
   }
 
-  delete(path: string): Promise<void> {
-    return this.#call(() => this.#driver.delete(path), path);
+  delete(path: string, options?: Durability): Promise<void> {
+    return this.#call(() => this.#driver.delete(path, options), path);
   }
 
   async openWriter(path: string, options: { append: boolean }): Promise<FileWriter> {

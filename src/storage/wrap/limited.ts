@@ -14,14 +14,14 @@ export function limited(driver: StorageDriver, gate: Gate): StorageDriver {
     name: driver.name,
     abilities: driver.abilities,
     get: (path) => gate.run(() => driver.get(path)),
-    put: (path, content) => gate.run(() => driver.put(path, content)),
+    put: (path, content, options) => gate.run(() => driver.put(path, content, options)),
     apply: (steps) => gate.run(() => driver.apply(steps)),
     open: async (path, options) =>
       sourceWith(await gate.run(() => driver.open(path, options)), around),
     stat: (path) => gate.run(() => driver.stat(path)),
     list: (path, options) => gate.run(() => driver.list(path, options)),
     move: (from, to) => gate.run(() => driver.move(from, to)),
-    delete: (path) => gate.run(() => driver.delete(path)),
+    delete: (path, options) => gate.run(() => driver.delete(path, options)),
     openWriter: async (path, options) =>
       writerWith(await gate.run(() => driver.openWriter(path, options)), around),
     uploadSizeBytes: (path) => gate.run(() => driver.uploadSizeBytes(path)),

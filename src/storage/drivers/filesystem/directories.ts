@@ -13,26 +13,34 @@ import { DirectorySyncs } from './sync-dirs.ts';
 
 /** Names kept of directories that were there; a wrong one only costs a failed call. */
 const maxKnown = 4096;
+/** Directories owed a sync at a time; more pile up only when commits into ever new ones fail (a full disk). */
+const maxUnsynced = 16_384;
 /** A folder may be removed while a commit goes into it, also several times over. */
 const maxTries = 10;
 
 export class Directories {
-  readonly #syncs: DirectorySyncs = new DirectorySyncs();
+  readonly #syncs: DirectorySyncs;
   readonly #known: Set<string> = new Set();
-  readonly #making: Map<string, Promise<void>> = new Map();
+  readonly #making: Map<string, Promise<boolean>> = new Map();
   /** Made here, entry in the parent not synced yet. The value tells one making from a later one of the same name. */
   readonly #unsynced: Map<string, object> = new Map();
 
-  /** Makes `directory` and its parents unless it is known to be there. */
-  make(directory: string): Promise<void> | undefined {
+  constructor(syncs: DirectorySyncs = new DirectorySyncs()) {
+    this.#syncs = syncs;
+  }
+
+  /** Makes `directory` and its parents unless it is known to be there. True: this very call made it, so it was empty. */
+  async make(directory: string): Promise<boolean> {
     if (this.#known.has(directory)) {
-      return undefined;
+      return false;
     }
-    let making = this.#making.get(directory);
-    if (making === undefined) {
-      making = this.#create(directory).finally(() => this.#making.delete(directory));
-      this.#making.set(directory, making);
+    const underWay = this.#making.get(directory);
+    if (underWay !== undefined) {
+      await underWay;
+      return false;
     }
+    const making = this.#create(directory).finally(() => this.#making.delete(directory));
+    this.#making.set(directory, making);
     return making;
   }
 
@@ -47,7 +55,9 @@ export class Directories {
    */
   async within<T>(directory: string, work: () => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries += 1) {
-      await this.make(directory);
+      if (!this.#known.has(directory)) {
+        await this.make(directory);
+      }
       try {
         return await work();
       } catch (error) {
@@ -88,7 +98,7 @@ export class Directories {
     );
   }
 
-  async #create(directory: string): Promise<void> {
+  async #create(directory: string): Promise<boolean> {
     const earlierMark = this.#unsynced.get(directory);
     // Before the call: as soon as the directory is there, another commit may use it and must see the mark.
     this.#unsynced.set(directory, {});
@@ -104,11 +114,10 @@ export class Directories {
         }
       }
     }
-    if (this.#known.size >= maxKnown) {
-      const [oldest] = this.#known;
-      this.#known.delete(oldest as string);
-    }
+    dropOldest(this.#known, maxKnown - 1);
+    dropOldest(this.#unsynced, maxUnsynced);
     this.#known.add(directory);
+    return wasMade;
   }
 
   async #makeWithParents(directory: string): Promise<boolean> {
@@ -128,6 +137,16 @@ export class Directories {
         await this.make(parent);
       }
     }
+  }
+}
+
+/** Sets and maps keep the order of insertion. */
+function dropOldest(entries: Set<string> | Map<string, object>, keep: number): void {
+  for (const oldest of entries.keys()) {
+    if (entries.size <= keep) {
+      return;
+    }
+    entries.delete(oldest);
   }
 }
 

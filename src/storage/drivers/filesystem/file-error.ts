@@ -3,6 +3,7 @@
  * place of the root directory; the errno error itself goes along as the cause, for logs.
  */
 
+import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 import { isAbort } from '../../../errors.ts';
 import { DriverCode, DriverError, PathNotFoundError } from '../../driver.ts';
@@ -22,12 +23,27 @@ const meaningOf: Readonly<Record<string, { code: `DRIVER_${string}`; retryable?:
   ETIMEDOUT: { code: DriverCode.unavailable, retryable: true },
 };
 
-const textOf: ReadonlyMap<string, string> = new Map(getSystemErrorMap().values());
+/** Errors that libuv has no names for: it calls them `Unknown system error -122`. */
+const unnamed: readonly (readonly [number, string, string])[] = [
+  [constants.errno.EDQUOT, 'EDQUOT', 'disk quota exceeded'],
+  [constants.errno.ESTALE, 'ESTALE', 'stale file handle'],
+];
+const unnamedOf: ReadonlyMap<number, string> = new Map(
+  unnamed.map(([errno, name]) => [-errno, name]),
+);
+
+const textOf: ReadonlyMap<string, string> = new Map([
+  ...getSystemErrorMap().values(),
+  ...unnamed.map(([, name, text]) => [name, text] as const),
+]);
 
 /** The errno name of a failed call, or `undefined` for anything else. */
 export function errnoOf(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' ? code : undefined;
+  const { code, errno } = (error ?? {}) as { code?: unknown; errno?: unknown };
+  if (typeof code !== 'string') {
+    return undefined;
+  }
+  return (typeof errno === 'number' ? unnamedOf.get(errno) : undefined) ?? code;
 }
 
 /** An error shaped as node:fs makes them, for a call that broke its promise without saying why. */

@@ -6,7 +6,7 @@
  *   request for D, one is queued     -> it begins after our rename: join it
  */
 
-import { closeFile, openFile, openFlags, syncAll } from './file-calls.ts';
+import { closeFile, openDirectory, syncAll } from './file-calls.ts';
 import { errnoOf } from './file-error.ts';
 
 interface Pending {
@@ -16,6 +16,12 @@ interface Pending {
 
 export class DirectorySyncs {
   readonly #pending: Map<string, Pending> = new Map();
+  readonly #syncNow: (directory: string) => Promise<void>;
+
+  /** `syncNow` does one sync; tests hand in their own to see when it runs. */
+  constructor(syncNow: (directory: string) => Promise<void> = syncDirectory) {
+    this.#syncNow = syncNow;
+  }
 
   /** Resolves once everything renamed, created or removed in `directory` before the call is on disk. */
   sync(directory: string): Promise<void> {
@@ -31,7 +37,7 @@ export class DirectorySyncs {
   }
 
   #start(directory: string): Promise<void> {
-    const running = syncDirectory(directory).finally(() => {
+    const running = this.#syncNow(directory).finally(() => {
       if (this.#pending.get(directory)?.queued === undefined) {
         this.#pending.delete(directory);
       }
@@ -44,7 +50,7 @@ export class DirectorySyncs {
 async function syncDirectory(directory: string): Promise<void> {
   let fd: number;
   try {
-    fd = await openFile(directory, openFlags.readDirectory);
+    fd = openDirectory(directory);
   } catch (error) {
     // Removed by someone meanwhile: what we put there went with it, and there is nothing left to sync.
     if (errnoOf(error) === 'ENOENT') {

@@ -1,9 +1,9 @@
-/** The filesystem driver under the shared suite. What is its own is tested in filesystem-*.test.ts. */
+/** The filesystem driver under the shared suite. What is its own is tested in the files beside this one. */
 
-import { createFilesystemDriver } from '../../../src/storage/drivers/filesystem/driver.ts';
-import { storageDriverSuite } from '../../suites/storage-driver.ts';
-import { openHandlesBelow } from '../../support/open-handles.ts';
-import { tempFolder } from '../../support/temp-folder.ts';
+import { createFilesystemDriver } from '../../../../src/storage/drivers/filesystem/driver.ts';
+import { storageDriverSuite } from '../../../suites/storage-driver.ts';
+import { openHandlesBelow } from '../../../support/open-handles.ts';
+import { tempFolder } from '../../../support/temp-folder.ts';
 
 storageDriverSuite(
   'filesystem',

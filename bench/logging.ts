@@ -1,0 +1,145 @@
+/**
+ * What do both logs cost a request? Prints, per request: time on the main thread, and processor time of the whole
+ * process (the thread pool does the writing). Lines go to /dev/null, or with the argument `files` to files in the
+ * temp folder, at a pace that a disk can bear.
+ */
+
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createLogging, type Logging } from '../src/observe/create-logging.ts';
+import type { LogOptions } from '../src/observe/log-options.ts';
+import { uuidV7 } from '../src/observe/uuid.ts';
+
+const isToFiles = process.argv.includes('files');
+const requests = isToFiles ? 30_000 : 300_000;
+/** As many requests as one turn of the loop serves under load. */
+const perTurn = 32;
+
+const headers: Record<string, string> = {
+  host: 'registry.example.com:5000',
+  'user-agent':
+    'docker/27.3.1 go/go1.22.7 git-commit/41ca978 kernel/6.1.0 os/linux arch/amd64 UpstreamClient(Docker-Client/27.3.1 \\(linux\\))',
+  authorization: 'Bearer x',
+};
+const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
+const request = {
+  method: 'GET',
+  path: `/v2/team/application/manifests/${digest}`,
+  rawQuery: '',
+  httpVersion: '1.1',
+  remoteAddress: '192.0.2.17',
+  remotePort: 40_112,
+  receivedAtMs: Date.now(),
+  header: (name: string): string | undefined => headers[name],
+};
+
+function options(formatter: LogOptions['formatter'], accessLog: boolean): LogOptions {
+  return {
+    accesslog: { disabled: !accessLog },
+    level: 'info',
+    formatter,
+    fields: { service: 'registry', environment: 'production' },
+    reportcaller: false,
+    hooks: [],
+  };
+}
+
+function logRequest({ requestLog, accessLog }: Logging, isRequestLogged: boolean): void {
+  request.receivedAtMs = Date.now();
+  if (isRequestLogged) {
+    requestLog.write({
+      request,
+      id: uuidV7(),
+      clientAddress: '192.0.2.17:40112',
+      status: 200,
+      sentBytes: 1574,
+      responseContentType: 'application/vnd.oci.image.manifest.v1+json',
+      durationMs: 0.084217,
+      repository: 'team/application',
+      reference: digest,
+      digest,
+      user: 'ci',
+    });
+  }
+  accessLog?.write(request, 200, 1574);
+}
+
+async function measure(
+  name: string,
+  serve: () => void,
+  finish: () => Promise<void>,
+): Promise<void> {
+  const startNs = process.hrtime.bigint();
+  const startCpu = process.cpuUsage();
+  let busyNs = 0n;
+  for (let count = 0; count < requests; count += perTurn) {
+    const turnNs = process.hrtime.bigint();
+    for (let inTurn = 0; inTurn < perTurn; inTurn += 1) {
+      serve();
+    }
+    busyNs += process.hrtime.bigint() - turnNs;
+    await new Promise((resolve) => (isToFiles ? setTimeout(resolve, 1) : setImmediate(resolve)));
+  }
+  await finish();
+  const wallNs = process.hrtime.bigint() - startNs;
+  const cpu = process.cpuUsage(startCpu);
+  const cpuNs = Math.round(((cpu.user + cpu.system) * 1000) / requests);
+  process.stdout.write(
+    `${name.padEnd(34)} main ${String(Number(busyNs) / requests)
+      .slice(0, 6)
+      .padStart(
+        7,
+      )} ns  cpu ${String(cpuNs).padStart(6)} ns  wall ${String(Math.round(Number(wallNs) / requests)).padStart(6)} ns\n`,
+  );
+}
+
+async function run(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-logging-'));
+  const open = (name: string): number =>
+    openSync(isToFiles ? join(folder, name) : '/dev/null', isToFiles ? 'a' : 'w');
+  process.stdout.write(
+    `${cpus().length} x ${cpus()[0]?.model ?? '?'}, Node ${process.version}, ${requests} requests, lines to ${isToFiles ? 'files' : '/dev/null'}\n`,
+  );
+  const cases: [string, LogOptions['formatter'], boolean, boolean][] = [
+    ['access log only', 'text', false, true],
+    ['request line only, text', 'text', true, false],
+    ['request line only, json', 'json', true, false],
+    ['both, text', 'text', true, true],
+    ['both, json', 'json', true, true],
+  ];
+  // Twice: the first round warms the code up.
+  for (const round of ['warm-up', 'measured']) {
+    process.stdout.write(`${round}\n`);
+    await measure(
+      'nothing logged',
+      () => {
+        request.receivedAtMs = Date.now();
+      },
+      () => Promise.resolve(),
+    );
+    for (const [name, formatter, isRequestLogged, isAccessLogged] of cases) {
+      const stdout = open('access');
+      const stderr = open('log');
+      const logging = createLogging(options(formatter, isAccessLogged), {
+        version: 'v0.1.0',
+        stdout,
+        stderr,
+      });
+      await measure(
+        name,
+        () => logRequest(logging, isRequestLogged),
+        () => logging.close(),
+      );
+      const { lines, accessLines } = logging.dropped();
+      if (lines + accessLines > 0) {
+        process.stdout.write(`  ${lines} + ${accessLines} lines dropped\n`);
+      }
+      closeSync(stdout);
+      closeSync(stderr);
+    }
+  }
+  rmSync(folder, { recursive: true });
+}
+
+await run();

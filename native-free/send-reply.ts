@@ -1,0 +1,137 @@
+/**
+ * Sends a Reply over a Node response stream. `ReplySink` hides what differs between HTTP/1 and HTTP/2;
+ * order of headers, lengths, back-pressure and the treatment of short sources are decided here, once.
+ */
+
+import type { Writable } from 'node:stream';
+import type { ByteSource } from '../src/bytes.ts';
+import { ClientGoneError, CodedError } from '../src/errors.ts';
+import type { Reply } from '../src/http/exchange.ts';
+
+export type HeaderPairs = (readonly [name: string, value: string])[];
+
+/** The response side of one exchange. */
+export interface ReplySink {
+  /** Where body bytes go. */
+  readonly stream: Writable;
+  /** Called once before `head`: a chance to deal with a request body that nobody read. */
+  prepare(): Promise<void>;
+  /** Sends status and headers; with a body given, all of the response. */
+  head(status: number, headers: HeaderPairs, body?: Uint8Array | string): void;
+  /** True once every byte of a response sent by `head` alone is with the system. */
+  isWhole(): boolean;
+  /** Called when all body bytes are with the stream and before it is ended. */
+  beforeEnd(): Promise<void>;
+  /** Breaks the response off so that the client can tell it is not whole. */
+  cut(reason: Error): void;
+}
+
+/**
+ * Sends `reply` to the end.
+ *
+ * @param onSent Called with the count of each piece of body that the stream took.
+ * @throws ClientGoneError when the connection ended meanwhile; `REPLY_CUT` when the source failed or came up short.
+ */
+export async function sendReply(
+  sink: ReplySink,
+  reply: Reply,
+  method: string,
+  onSent: (bytes: number) => void,
+): Promise<void> {
+  const { body } = reply;
+  const headers = [...reply.headers];
+  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
+    addLength(headers, reply, method, body === undefined ? 0 : Buffer.byteLength(body));
+    if (body === undefined || method === 'HEAD' || Buffer.byteLength(body) === 0) {
+      sink.head(reply.status, headers, '');
+    } else {
+      sink.head(reply.status, headers, body);
+      onSent(Buffer.byteLength(body));
+    }
+    return;
+  }
+
+  const { sizeBytes } = reply as Extract<Reply, { sizeBytes: number }>;
+  const source = body as ByteSource;
+  try {
+    addLength(headers, reply, method, sizeBytes);
+    if (method === 'HEAD' || sizeBytes === 0) {
+      sink.head(reply.status, headers, '');
+      return;
+    }
+    sink.head(reply.status, headers);
+    await pump(source, sizeBytes, sink.stream, onSent);
+    await sink.beforeEnd();
+    sink.stream.end();
+  } catch (error) {
+    sink.cut(error as Error);
+    throw error;
+  } finally {
+    source.cancel();
+  }
+}
+
+/** Copies exactly `sizeBytes`. A piece is released to its source only after the stream has passed it on. */
+async function pump(
+  source: ByteSource,
+  sizeBytes: number,
+  stream: Writable,
+  onSent: (bytes: number) => void,
+): Promise<void> {
+  const gone = new GoneWatch(stream);
+  try {
+    let leftBytes = sizeBytes;
+    while (leftBytes > 0) {
+      const piece = await gone.race<Uint8Array | undefined>((resolve, reject) => {
+        source.read().then(resolve, (error) => reject(cutShort('source failed', error)));
+      });
+      if (piece === undefined) throw cutShort(`source ended ${leftBytes} bytes early`);
+      if (piece.length > leftBytes) throw cutShort('source gave more bytes than announced');
+      await gone.race<void>((resolve, reject) => {
+        stream.write(piece, (error) => (error ? reject(new ClientGoneError()) : resolve()));
+      });
+      leftBytes -= piece.length;
+      onSent(piece.length);
+    }
+  } finally {
+    gone.stop();
+  }
+}
+
+/** Ends whichever step is under way once the stream closes: Node may drop the callbacks of pending writes then. */
+class GoneWatch {
+  readonly #stream: Writable;
+  #reject: ((error: Error) => void) | undefined;
+  readonly #onClose = (): void => this.#reject?.(new ClientGoneError());
+
+  constructor(stream: Writable) {
+    this.#stream = stream;
+    stream.once('close', this.#onClose);
+  }
+
+  /** Not Promise.race on one long promise: that would keep every piece alive until the end. */
+  race<T>(step: (resolve: (value: T) => void, reject: (error: Error) => void) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#reject = reject;
+      if (this.#stream.destroyed) reject(new ClientGoneError());
+      else step(resolve, reject);
+    });
+  }
+
+  stop(): void {
+    this.#stream.removeListener('close', this.#onClose);
+  }
+}
+
+function cutShort(message: string, cause?: unknown): CodedError {
+  return new CodedError('REPLY_CUT', message, cause === undefined ? {} : { cause });
+}
+
+/** Content-Length as the reply's kind asks for it, unless the handler set one (HEAD, 304). */
+function addLength(headers: HeaderPairs, reply: Reply, method: string, sizeBytes: number): void {
+  if (headers.some(([name]) => name.toLowerCase() === 'content-length')) return;
+  const mayHaveNone = reply.status === 204 || reply.status === 304 || reply.status < 200;
+  const isBodilessHead = method === 'HEAD' && reply.body === undefined;
+  if (mayHaveNone || isBodilessHead) return;
+  headers.push(['Content-Length', String(sizeBytes)]);
+}

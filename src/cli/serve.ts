@@ -1,0 +1,65 @@
+/** `longshore serve`: load the configuration, start, wait for a signal, stop. */
+
+import { type FrontEndParts, type Registry, startFailure, startRegistry } from '../compose.ts';
+import { formatFaults, formatNotice } from '../config/faults.ts';
+import { loadConfig } from '../config/load.ts';
+import type { FrontEnd } from '../http/exchange.ts';
+import type { Logger } from '../observe/logger.ts';
+import { ExitCode } from './usage.ts';
+
+export interface ServeRequest {
+  readonly path: string | undefined;
+  readonly strict: boolean;
+  readonly makeFrontEnd: (parts: FrontEndParts) => Promise<FrontEnd>;
+}
+
+/** Resolves with the exit code once the registry has stopped, or could not start. */
+export async function serve(request: ServeRequest): Promise<number> {
+  const loaded = await loadConfig({ path: request.path, strict: request.strict, env: process.env });
+  if (!loaded.ok) {
+    process.stderr.write(`${formatFaults(loaded)}\n`);
+    return ExitCode.failed;
+  }
+  let registry: Registry;
+  try {
+    registry = await startRegistry(
+      loaded.config,
+      request.makeFrontEnd,
+      loaded.warnings.map(formatNotice),
+    );
+  } catch (error) {
+    process.stderr.write(`longshore: ${startFailure(error)}\n`);
+    return ExitCode.failed;
+  }
+  logWhatNobodyCaught(registry.logger);
+  process.on('SIGHUP', () => {
+    registry.reload().catch((error: unknown) => {
+      registry.logger.error('reload failed', { error });
+    });
+  });
+  await stopSignal();
+  // A second signal means: now.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => process.exit(ExitCode.failed));
+  }
+  return (await registry.stop()) ? ExitCode.ok : ExitCode.failed;
+}
+
+/**
+ * As Distribution's panic trap: one broken request is logged at `panic` (mail hooks listen for it) and the others go
+ * on. State is in storage and each request has its own, so there is nothing shared to be left half-changed.
+ */
+function logWhatNobodyCaught(logger: Logger): void {
+  process.on('uncaughtException', (error) => logger.log('panic', 'uncaught exception', { error }));
+  process.on('unhandledRejection', (error) =>
+    logger.log('panic', 'unhandled rejection', { error }),
+  );
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => resolve());
+    }
+  });
+}

@@ -1,0 +1,346 @@
+/**
+ * Builds every part of the registry from a configuration and joins them: the only file that knows all rooms. Which
+ * front end listens is decided by front-end-choice.ts; main and native-free hand in how to make one.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { availableParallelism, hostname } from 'node:os';
+import { LRUCache } from 'lru-cache';
+import type { AccessController } from './auth/access.ts';
+import { createAccessController } from './auth/create-access-controller.ts';
+import type { Config } from './config/schema.ts';
+import { CodedError, errorText } from './errors.ts';
+import { createBufferPool } from './http/buffer-pool.ts';
+import type { Api, ApiSettings } from './http/call.ts';
+import { Dispatcher } from './http/dispatch.ts';
+import type {
+  BoundAddress,
+  BufferPool,
+  FrontEnd,
+  FrontEndLimits,
+  RequestHandler,
+} from './http/exchange.ts';
+import { activatedAddress, parseListenAddress } from './http/listen-address.ts';
+import { createRequestObserver } from './http/request-observer.ts';
+import { hostRoot } from './http/urls.ts';
+import { Notifications } from './notifications/notifications.ts';
+import { createLogging, type Logging } from './observe/create-logging.ts';
+import { Health } from './observe/health.ts';
+import { healthChecks } from './observe/health-checks.ts';
+import type { Logger } from './observe/logger.ts';
+import { createMetrics, type Metrics, type MetricsPage, noMetrics } from './observe/metrics.ts';
+import { uuidV7 } from './observe/uuid.ts';
+import { compileGoRegExp } from './options/go-regexp.ts';
+import { WorkerPool } from './pool/worker-pool.ts';
+import { BlobLocations } from './registry/blob-locations.ts';
+import type { RegistryContext, RegistrySettings } from './registry/context.ts';
+import {
+  type DescriptorCache,
+  inMemoryDescriptorCache,
+  noDescriptorCache,
+} from './registry/descriptor-cache.ts';
+import { ManifestCache } from './registry/manifest-cache.ts';
+import { UploadPurger } from './registry/purge-uploads.ts';
+import { UploadSessions } from './registry/upload-session.ts';
+import { inlineBodyStore } from './storage/body-store.ts';
+import type { StorageDriver } from './storage/driver.ts';
+import { createDriver, portableDriver } from './storage/drivers/table.ts';
+import { splitBodyStore } from './storage/split-body-store.ts';
+import { checked } from './storage/wrap/checked.ts';
+import { timed } from './storage/wrap/timed.ts';
+import { version } from './version.ts';
+
+/** What a front end is made of; see http/exchange.ts. */
+export interface FrontEndParts {
+  readonly config: Config;
+  readonly handler: RequestHandler;
+  readonly limits: FrontEndLimits;
+  readonly pool: BufferPool;
+  readonly logger: Logger;
+}
+
+export interface Registry {
+  /** For the start line and tests. */
+  readonly address: BoundAddress;
+  readonly logger: Logger;
+  /** Re-reads what can be re-read (SIGHUP). */
+  reload(): Promise<void>;
+  /** Drains, then stops everything in reverse order. True when no request had to be cut. */
+  stop(): Promise<boolean>;
+}
+
+/** Time for running requests on SIGTERM when `http.draintimeout` is absent. */
+const defaultDrainMs = 10_000;
+/** Time for pending notifications at the end; with a spool the rest goes out after the next start. */
+const notificationGraceMs = 2_000;
+/** Repositories whose referrers index is known to be complete. */
+const maxCompleteReferrers = 10_000;
+
+type Undo = () => Promise<void> | void;
+
+/**
+ * Starts a registry.
+ *
+ * @throws CodedError with a message for the operator, when a part cannot start; what had started is stopped again
+ */
+export async function startRegistry(
+  config: Config,
+  makeFrontEnd: (parts: FrontEndParts) => Promise<FrontEnd>,
+  warnings: readonly string[] = [],
+): Promise<Registry> {
+  const logging = createLogging(config.log, { version });
+  const undo: Undo[] = [() => logging.close()];
+  try {
+    for (const warning of warnings) {
+      logging.logger.warn(warning);
+    }
+    return await start(config, makeFrontEnd, logging, undo);
+  } catch (error) {
+    await undoAll(undo, logging.logger);
+    throw error;
+  }
+}
+
+async function start(
+  config: Config,
+  makeFrontEnd: (parts: FrontEndParts) => Promise<FrontEnd>,
+  logging: Logging,
+  undo: Undo[],
+): Promise<Registry> {
+  const { logger } = logging;
+  const metrics: Metrics | MetricsPage = config.http.debug.prometheus.enabled
+    ? createMetrics()
+    : noMetrics;
+  const { driverName, driverOptions } = chosenDriver(config);
+  const raw = await createDriver(driverName, driverOptions, logger);
+  undo.push(() => raw.close());
+  const driver = checked(
+    metrics.isOn
+      ? timed(raw, (action, seconds) => metrics.storageAction(raw.name, action, seconds))
+      : raw,
+  );
+  const workers = new WorkerPool(config.workers, portableDriver(driverName, driverOptions));
+  undo.push(() => workers.close());
+
+  const registry = createContext(config, driver, workers, metrics, logger);
+  const uploads = new UploadSessions(registry);
+  undo.push(() => uploads.settle());
+
+  const notifications = new Notifications(config.notifications, {
+    source: { addr: sourceAddress(config), instanceID: uuidV7() },
+    ...(config.storage.filesystem === undefined
+      ? {}
+      : { storageRoot: config.storage.filesystem.rootdirectory }),
+    logger,
+  });
+  await notifications.start();
+  undo.push(() => notifications.stop(notificationGraceMs));
+
+  const access = await startAccess(config, workers, logger);
+  undo.push(() => access.stop?.());
+
+  const health = new Health({ logger });
+  for (const check of healthChecks(config.health, {
+    driverName: raw.name,
+    probe: (signal) => probeStorage(driver, signal),
+  })) {
+    health.add(check);
+  }
+  void health.start();
+  undo.push(() => health.stop());
+
+  if (config.storage.maintenance.uploadpurging.enabled) {
+    const purger = new UploadPurger(registry, config.storage.maintenance.uploadpurging);
+    purger.start();
+    undo.push(() => purger.stop());
+  }
+
+  const api: Api = {
+    registry,
+    uploads,
+    settings: apiSettings(config, logger),
+    events: notifications,
+    wantsEvents: config.notifications.endpoints.some((endpoint) => !endpoint.disabled),
+  };
+  const dispatcher = new Dispatcher({
+    api,
+    access,
+    logger,
+    observer: createRequestObserver({ ...logging, metrics }),
+    isUnhealthy: () => !health.isHealthy,
+    clock: () => performance.now(),
+  });
+  const { limits } = config.http;
+  const frontEnd = await makeFrontEnd({
+    config,
+    handler: dispatcher,
+    limits: {
+      maxHeaderBytes: limits.headerbytes,
+      headerTimeoutMs: limits.headertimeout,
+      idleTimeoutMs: limits.idletimeout,
+      noProgressTimeoutMs: limits.noprogresstimeout,
+      maxConnections: limits.maxconnections,
+    },
+    pool: createBufferPool({ maxBuffers: limits.bodybuffers }),
+    logger,
+  });
+  const address = await frontEnd.listen(
+    activatedAddress(process.env, process.pid) ??
+      parseListenAddress(config.http.addr ?? '', config.http.net),
+  );
+  logger.info(`listening on ${address.text}`, {
+    frontend: frontEnd.name,
+    storage: raw.name,
+    version,
+  });
+  const drainMs = config.http.draintimeout ?? defaultDrainMs;
+  let wasClean = true;
+  undo.push(async () => {
+    logger.info('stopping server gracefully', { 'drain.ms': drainMs });
+    const { cut } = await frontEnd.close(drainMs);
+    wasClean = cut === 0;
+    if (cut > 0) {
+      logger.error('drain timeout: running requests were cut', { requests: cut });
+    }
+  });
+  return {
+    address,
+    logger,
+    reload: async () => {
+      await access.reload?.();
+    },
+    stop: async () => {
+      await undoAll(undo, logger);
+      return wasClean;
+    },
+  };
+}
+
+/** Last started, first stopped; a part that fails to stop does not keep the others from it. */
+async function undoAll(undo: Undo[], logger: Logger): Promise<void> {
+  for (let step = undo.pop(); step !== undefined; step = undo.pop()) {
+    try {
+      await step();
+    } catch (error) {
+      logger.error('a part of the registry did not stop cleanly', { error });
+    }
+  }
+}
+
+function chosenDriver(config: Config): { driverName: string; driverOptions: unknown } {
+  const { cache, delete: _, maintenance, redirect, tag, ...drivers } = config.storage;
+  const [chosen] = Object.entries(drivers).filter(([, options]) => options !== undefined);
+  if (chosen === undefined) {
+    throw new CodedError('CONFIG_INVALID', 'no storage configuration provided');
+  }
+  return { driverName: chosen[0], driverOptions: chosen[1] };
+}
+
+function createContext(
+  config: Config,
+  driver: StorageDriver,
+  workers: WorkerPool,
+  metrics: Metrics,
+  logger: Logger,
+): RegistryContext {
+  const inline = inlineBodyStore(driver);
+  const { smallbody } = config.workers;
+  return {
+    driver,
+    bodies: driver.abilities.sharedAcrossThreads
+      ? splitBodyStore(inline, workers, smallbody)
+      : inline,
+    descriptors: createCache(config, metrics),
+    manifests: new ManifestCache(),
+    locations: new BlobLocations(),
+    completeReferrers: new LRUCache({ max: maxCompleteReferrers }),
+    logger,
+    options: registrySettings(config, smallbody),
+    now: () => Date.now(),
+    newId: () => uuidV7(),
+  };
+}
+
+function createCache(config: Config, metrics: Metrics): DescriptorCache {
+  const { blobdescriptor, blobdescriptorsize } = config.storage.cache;
+  return blobdescriptor === 'inmemory'
+    ? inMemoryDescriptorCache(blobdescriptorsize, {
+        request: () => metrics.cacheRequest(),
+        hit: () => metrics.cacheHit(),
+      })
+    : noDescriptorCache;
+}
+
+function registrySettings(config: Config, smallBodyBytes: number): RegistrySettings {
+  const { validation, policy, storage } = config;
+  return {
+    deleteEnabled: storage.delete.enabled,
+    tagLookups: storage.tag.concurrencylimit || availableParallelism(),
+    smallBodyBytes,
+    classes: policy.repository.classes,
+    validation: {
+      enabled: validation.enabled ?? !validation.disabled,
+      allowUrls: validation.manifests.urls.allow.map(compileGoRegExp),
+      denyUrls: validation.manifests.urls.deny.map(compileGoRegExp),
+      platforms: validation.manifests.indexes.platforms,
+      platformList: validation.manifests.indexes.platformlist,
+    },
+  };
+}
+
+function apiSettings(config: Config, logger: Logger): ApiSettings {
+  const { catalog, http, notifications, storage, tags } = config;
+  if (http.secret === undefined || http.secret.isEmpty) {
+    logger.warn(
+      'No HTTP secret provided - generated random secret. Uploads cannot go on after a restart or on another instance: set http.secret.',
+    );
+  }
+  return {
+    urls: { host: hostRoot(http.host), relative: http.relativeurls, prefix: http.prefix ?? '/' },
+    secret:
+      http.secret === undefined || http.secret.isEmpty ? randomBytes(32) : http.secret.reveal(),
+    headers: Object.entries(http.headers).flatMap(([name, values]) =>
+      values.map((value): [string, string] => [name, value]),
+    ),
+    isReadOnly: storage.maintenance.readonly.enabled,
+    redirectBlobs: !storage.redirect.disable,
+    maxCatalogEntries: catalog.maxentries,
+    maxTags: tags.maxtags,
+    includeReferences: notifications.events.includereferences,
+  };
+}
+
+async function startAccess(
+  config: Config,
+  workers: WorkerPool,
+  logger: Logger,
+): Promise<AccessController> {
+  const prefix = config.http.prefix ?? '/';
+  const access = createAccessController(config.auth, {
+    verifier: workers,
+    logger,
+    announce: (line) => process.stdout.write(`${line}\n`),
+    ...(config.http.secret === undefined ? {} : { tokenSecret: config.http.secret }),
+    tokenPath: `${prefix}auth/token`,
+    ...(config.http.host === undefined ? {} : { publicOrigin: config.http.host }),
+  });
+  await access.start?.();
+  return access;
+}
+
+/** Distribution's check asks for the root; nothing there yet is healthy too. */
+async function probeStorage(driver: StorageDriver, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  await driver.stat('/');
+}
+
+/** `source.addr` of events: host name and, if there is one, the port. */
+function sourceAddress(config: Config): string {
+  const port = /:(\d+)$/.exec(config.http.addr ?? '')?.[1];
+  return port === undefined ? hostname() : `${hostname()}:${port}`;
+}
+
+/** One line for the operator out of whatever stopped the start. */
+export function startFailure(error: unknown): string {
+  return error instanceof CodedError ? error.message : `cannot start: ${errorText(error)}`;
+}

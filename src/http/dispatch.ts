@@ -1,0 +1,348 @@
+/**
+ * From a request to a reply: health gate, route, authorisation, handler, and errors into replies. The order is
+ * Distribution's (reference 1.1). Knows no socket; both front ends call it.
+ */
+
+import type { Access, AccessController, Grant } from '../auth/access.ts';
+import { CodedError, isAbort } from '../errors.ts';
+import { createClientAddresses } from '../observe/client-address.ts';
+import type { Logger } from '../observe/logger.ts';
+import { requestId } from '../observe/request-log.ts';
+import { type RepositoryName, tryParseRepositoryName } from '../oci/reference.ts';
+import type { EventAction, EventTarget } from '../registry/events.ts';
+import type { Api, Call, Handler } from './call.ts';
+import { type ErrorEntry, errorEntries, errorReply } from './error-reply.ts';
+import type { Exchange, Reply, ReplyHeaders, RequestHandler } from './exchange.ts';
+import { routeMethods } from './route-table.ts';
+import { matchRoute, type RouteMatch, type RouteName } from './routes.ts';
+import { urlRoot } from './urls.ts';
+
+const apiVersion: readonly [string, string] = ['Docker-Distribution-Api-Version', 'registry/2.0'];
+
+/** What is known of a request once it ended, for logs and metrics. */
+export interface RequestRecord {
+  readonly exchange: Exchange;
+  readonly id: string;
+  /** Route's name as metrics know it; `undefined` for what is no route. */
+  readonly route: RouteName | undefined;
+  readonly name: string;
+  readonly reference: string;
+  readonly digest: string | undefined;
+  readonly uploadId: string | undefined;
+  readonly userName: string;
+  readonly errors: readonly ErrorEntry[] | undefined;
+  readonly authMs: number | undefined;
+}
+
+/** Told of each request; `compose` joins logs and metrics behind it. */
+export interface RequestObserver {
+  started(route: RouteName): void;
+  finished(record: RequestRecord, reply: Reply | undefined, sentBytes: number): void;
+}
+
+export interface DispatchParts {
+  readonly api: Api;
+  readonly access: AccessController;
+  readonly logger: Logger;
+  readonly observer: RequestObserver;
+  /** True while a health check fails: everything is answered 503 (reference 5). */
+  readonly isUnhealthy: () => boolean;
+  /** `instance` clock for phases; milliseconds. */
+  readonly clock: () => number;
+}
+
+/** Facts gathered while a request runs. */
+class Progress implements RequestRecord {
+  readonly exchange: Exchange;
+  route: RouteName | undefined;
+  name = '';
+  reference = '';
+  digest: string | undefined;
+  uploadId: string | undefined;
+  userName = '';
+  errors: readonly ErrorEntry[] | undefined;
+  authMs: number | undefined;
+  #id: string | undefined;
+
+  constructor(exchange: Exchange) {
+    this.exchange = exchange;
+  }
+
+  /** Made when first asked for: most requests of a quiet log never need one. */
+  get id(): string {
+    this.#id ??= requestId(this.exchange.header('x-request-id'));
+    return this.#id;
+  }
+}
+
+export class Dispatcher implements RequestHandler {
+  readonly #parts: DispatchParts;
+  readonly #running: WeakMap<Exchange, Progress> = new WeakMap();
+  readonly #clientAddress: ReturnType<typeof createClientAddresses>;
+  readonly #headers: ReplyHeaders;
+
+  constructor(parts: DispatchParts) {
+    this.#parts = parts;
+    this.#clientAddress = createClientAddresses(parts.logger);
+    this.#headers = [apiVersion, ...parts.api.settings.headers];
+  }
+
+  handle(exchange: Exchange): Reply | Promise<Reply> {
+    const progress = new Progress(exchange);
+    this.#running.set(exchange, progress);
+    if (this.#parts.isUnhealthy()) {
+      return this.#failed(progress, unhealthy(), []);
+    }
+    if (exchange.path === '/') {
+      return { status: 200, headers: [['Cache-Control', 'no-cache']], body: '' };
+    }
+    const { prefix } = this.#parts.api.settings.urls;
+    const match = matchRoute(exchange.path, prefix);
+    if (match === undefined) {
+      return this.#failed(progress, new CodedError('NOT_FOUND', 'page not found'), [apiVersion]);
+    }
+    if (match === 'malformed') {
+      const error = new CodedError('REQUEST_INVALID', 'malformed request', {
+        detail: 'malformed percent-encoding in the path',
+      });
+      return this.#failed(progress, error, [apiVersion]);
+    }
+    if ('redirect' in match) {
+      const query = exchange.rawQuery === '' ? '' : `?${exchange.rawQuery}`;
+      // Encoded anew, so that nothing of the path can break out of the header.
+      const location = encodeURI(match.redirect) + query;
+      return { status: 301, headers: [apiVersion, ['Location', location]], body: '' };
+    }
+    return this.#serve(progress, match);
+  }
+
+  finished(exchange: Exchange, reply: Reply | undefined, sentBytes: number): void {
+    const progress = this.#running.get(exchange);
+    if (progress === undefined) {
+      return;
+    }
+    this.#running.delete(exchange);
+    try {
+      this.#parts.observer.finished(progress, reply, sentBytes);
+    } catch (error) {
+      // The client has its answer; a log or a metric that breaks must not take the process with it.
+      this.#parts.logger.error('cannot record a finished request', { error });
+    }
+  }
+
+  async #serve(progress: Progress, match: RouteMatch): Promise<Reply> {
+    const { exchange } = progress;
+    progress.route = match.route;
+    progress.name = match.name;
+    progress.reference = match.reference;
+    this.#parts.observer.started(match.route);
+    try {
+      const query = new URLSearchParams(exchange.rawQuery);
+      const pending = this.#authorize(progress, match, query);
+      const grant = pending instanceof Promise ? await pending : pending;
+      progress.userName = grant.userName;
+      const name = checkedName(match);
+      const handler = this.#handlerFor(match.route, exchange.method);
+      if (typeof handler !== 'function') {
+        return this.#withHeaders(handler, false);
+      }
+      const isHead = exchange.method === 'HEAD';
+      const reply = await handler(this.#call(progress, name, match, query, grant, isHead));
+      return this.#withHeaders(reply, isHead);
+    } catch (error) {
+      return this.#failed(progress, error, this.#headers);
+    }
+  }
+
+  #authorize(
+    progress: Progress,
+    match: RouteMatch,
+    query: URLSearchParams,
+  ): Promise<Grant> | Grant {
+    const { access, clock } = this.#parts;
+    const { required, optional } = accessFor(match, progress.exchange.method, query);
+    const startedAtMs = clock();
+    const grant = access.authorize(progress.exchange, required, optional);
+    if (!(grant instanceof Promise)) {
+      return grant;
+    }
+    return grant.finally(() => {
+      progress.authMs = clock() - startedAtMs;
+    });
+  }
+
+  /** The handler, or the reply of a method that has none. */
+  #handlerFor(route: RouteName, method: string): Handler | Reply {
+    const methods = routeMethods(route, this.#parts.api.settings.isReadOnly);
+    const handler = methods.get(method);
+    if (handler !== undefined) {
+      return handler;
+    }
+    const allow: readonly [string, string] = ['Allow', [...methods.keys()].sort().join(', ')];
+    if (method === 'OPTIONS') {
+      return { status: 200, headers: [allow], body: '' };
+    }
+    const error = new CodedError('UNSUPPORTED', 'The operation is unsupported.', {
+      detail: this.#parts.api.settings.isReadOnly
+        ? `${method} is not allowed here; the registry may be in read-only mode`
+        : `${method} is not allowed here`,
+    });
+    return errorReply(errorEntries(error), [allow]);
+  }
+
+  #call(
+    progress: Progress,
+    name: RepositoryName,
+    match: RouteMatch,
+    query: URLSearchParams,
+    grant: Grant,
+    isHead: boolean,
+  ): Call {
+    const { api } = this.#parts;
+    const { exchange } = progress;
+    let root: string | undefined;
+    return {
+      api,
+      exchange,
+      name,
+      reference: match.reference,
+      query,
+      grant,
+      isHead,
+      get root(): string {
+        root ??= urlRoot(exchange, api.settings.urls);
+        return root;
+      },
+      notify: (action, target) => this.#notify(progress, name, action, target),
+      note: ({ digest, uploadId }) => {
+        progress.digest = digest ?? progress.digest;
+        progress.uploadId = uploadId ?? progress.uploadId;
+      },
+    };
+  }
+
+  #notify(
+    progress: Progress,
+    name: RepositoryName,
+    action: EventAction,
+    target: Omit<EventTarget, 'repository'>,
+  ): Promise<void> | void {
+    const { api } = this.#parts;
+    if (!api.wantsEvents) {
+      return;
+    }
+    const { exchange } = progress;
+    return api.events.record({
+      action,
+      target: { ...target, repository: name },
+      origin: {
+        requestId: progress.id,
+        clientAddress: this.#clientAddress(exchange),
+        host: exchange.header('host') ?? '',
+        method: exchange.method,
+        userAgent: exchange.header('user-agent') ?? '',
+        userName: progress.userName || basicUser(exchange.header('authorization')),
+        urlRoot: urlRoot(exchange, api.settings.urls),
+      },
+    });
+  }
+
+  #withHeaders(reply: Reply, isHead: boolean): Reply {
+    const headers = [...this.#headers, ...reply.headers];
+    const { body } = reply;
+    if (!isHead || body === undefined) {
+      return { ...reply, headers };
+    }
+    const sizeBytes =
+      typeof body === 'string'
+        ? Buffer.byteLength(body)
+        : 'length' in body
+          ? body.length
+          : undefined;
+    return {
+      status: reply.status,
+      headers:
+        sizeBytes === undefined ? headers : [...headers, ['Content-Length', String(sizeBytes)]],
+    };
+  }
+
+  #failed(progress: Progress, error: unknown, headers: ReplyHeaders): Reply {
+    const entries = errorEntries(error);
+    progress.errors = entries;
+    if (entries[0].code === 'UNKNOWN' && !isAbort(error)) {
+      this.#parts.logger.error('request failed', { path: progress.exchange.path, error });
+    }
+    const reply = errorReply(entries, headers, error);
+    return progress.exchange.method === 'HEAD' ? headOnly(reply) : reply;
+  }
+}
+
+function headOnly(reply: Reply): Reply {
+  const length = Buffer.byteLength(typeof reply.body === 'string' ? reply.body : '');
+  return {
+    status: reply.status,
+    headers: [...reply.headers, ['Content-Length', String(length)]],
+  };
+}
+
+function unhealthy(): CodedError {
+  return new CodedError('UNAVAILABLE', 'service unavailable', {
+    detail: 'health check failed: please see /debug/health',
+  });
+}
+
+function checkedName(match: RouteMatch): RepositoryName {
+  if (match.route === 'base' || match.route === 'catalog') {
+    return '' as RepositoryName;
+  }
+  const name = tryParseRepositoryName(match.name);
+  if (name === undefined) {
+    throw new CodedError('NAME_INVALID', 'invalid repository name', {
+      detail: { name: match.name.slice(0, 300) },
+    });
+  }
+  return name;
+}
+
+const readMethods = new Set(['GET', 'HEAD']);
+const writeMethods = new Set(['POST', 'PUT', 'PATCH']);
+
+/** Reference 7.1, but for a mount's source: lacking `pull` there turns the mount into an upload (DESIGN 1). */
+function accessFor(
+  match: RouteMatch,
+  method: string,
+  query: URLSearchParams,
+): { required: readonly Access[]; optional: readonly Access[] } {
+  if (match.route === 'base') {
+    return { required: [], optional: [] };
+  }
+  if (match.route === 'catalog') {
+    return { required: [{ type: 'registry', name: 'catalog', action: '*' }], optional: [] };
+  }
+  const from = query.get('from') ?? '';
+  return {
+    required: actionsOf(method).map((action) => ({ type: 'repository', name: match.name, action })),
+    optional: from === '' ? [] : [{ type: 'repository', name: from, action: 'pull' }],
+  };
+}
+
+function actionsOf(method: string): readonly string[] {
+  if (readMethods.has(method)) {
+    return ['pull'];
+  }
+  if (writeMethods.has(method)) {
+    return ['pull', 'push'];
+  }
+  return method === 'DELETE' ? ['delete'] : [];
+}
+
+/** User of Basic credentials, shown in events even when nothing checks them. */
+function basicUser(header: string | undefined): string {
+  const [scheme, encoded] = (header ?? '').split(' ', 2);
+  if (scheme?.toLowerCase() !== 'basic' || encoded === undefined) {
+    return '';
+  }
+  const text = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  return colon < 0 ? '' : text.slice(0, colon);
+}

@@ -1,0 +1,292 @@
+/**
+ * A request body as uWS pushes it, turned into the pulled RequestBody of exchange.ts: one copy into pooled buffers,
+ * the socket paused while nobody reads or no buffer is free.
+ *
+ *   onData ──copy──> filling ──full, or end, or reader waits──> ready ──read()──> the reader, who gives it back
+ *             └────> overflow (only while the pool is empty: what the socket had already received)
+ */
+
+import { ClientGoneError } from '../../errors.ts';
+import type { BufferPool, RequestBody } from '../exchange.ts';
+import type { UwsResponse } from './types.ts';
+
+/** Full pieces that may wait for the reader before the socket is paused. */
+const maxReadyPieces = 4;
+/** How long a waiting reader's bytes gather before a part-filled buffer goes out. A fast upload fills one sooner. */
+const gatherMs = 5;
+/** Unwanted bytes read and dropped before the socket is paused for good. */
+export const maxDiscardBytes: number = 1024 * 1024;
+
+interface Waiter {
+  resolve(piece: Uint8Array | undefined): void;
+  reject(error: unknown): void;
+}
+
+export class UwsBody implements RequestBody {
+  readonly sizeBytes: number | undefined;
+  readonly pool: BufferPool;
+  receivedBytes = 0;
+  /** The whole body arrived, read or not. */
+  isComplete = false;
+  /** We asked the socket to stop: no clock of the client's runs. */
+  isPaused = false;
+  /** Called on every arrival; for the no-progress clock. */
+  onProgress: (() => void) | undefined;
+  /** Called when the body is complete, or when more of it was dropped than we care to read. */
+  onSettled: (() => void) | undefined;
+
+  readonly #res: UwsResponse;
+  readonly #ready: Uint8Array[] = [];
+  #filling: Uint8Array | undefined;
+  #filledBytes = 0;
+  #overflow: Uint8Array[] = [];
+  #isWaitingForPool = false;
+  #waiter: Waiter | undefined;
+  #gatherTimer: NodeJS.Timeout | undefined;
+  /** No more will come: complete, or the connection ended (then #failure says why). */
+  #isClosed = false;
+  #failure: unknown;
+  #isDiscarding = false;
+  #discardedBytes = 0;
+
+  constructor(res: UwsResponse, sizeBytes: number | undefined, pool: BufferPool) {
+    this.#res = res;
+    this.sizeBytes = sizeBytes;
+    this.pool = pool;
+    res.onData((chunk, isLast) => this.#receive(chunk, isLast));
+  }
+
+  read(): Promise<Uint8Array | undefined> {
+    const piece = this.#ready.shift();
+    if (piece !== undefined) {
+      this.#steer();
+      return Promise.resolve(piece);
+    }
+    if (this.#isDiscarding || (this.#isClosed && this.#overflow.length === 0)) {
+      return this.#failure === undefined
+        ? Promise.resolve(undefined)
+        : Promise.reject(this.#failure);
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiter = { resolve, reject };
+      this.#gatherForWaiter();
+    });
+  }
+
+  cancel(reason?: unknown): void {
+    if (this.#isDiscarding) {
+      return;
+    }
+    this.#isDiscarding = true;
+    this.#failure ??= this.isComplete
+      ? undefined
+      : (reason ?? new ClientGoneError('body cancelled'));
+    for (const piece of this.#ready.splice(0)) {
+      this.pool.give(piece);
+    }
+    if (this.#filling !== undefined) {
+      this.pool.give(this.#filling);
+      this.#filling = undefined;
+    }
+    this.#overflow = [];
+    this.#settleWaiter();
+    this.#steer();
+  }
+
+  /** The connection ended. What arrived before stays readable; then `read` rejects with `reason`. */
+  fail(reason: unknown): void {
+    if (this.#isClosed) {
+      return;
+    }
+    this.#failure ??= reason;
+    this.#isClosed = true;
+    this.#flushFilling();
+    this.#settleWaiter();
+  }
+
+  /** Bytes still to come from the client, if it told us. */
+  get missingBytes(): number | undefined {
+    return this.sizeBytes === undefined ? undefined : this.sizeBytes - this.receivedBytes;
+  }
+
+  /** After the reply: gives unread buffers back; what still arrives is dropped, the response object not touched. */
+  release(): void {
+    this.#isClosed = true;
+    this.cancel();
+    this.onProgress = undefined;
+    this.onSettled = undefined;
+  }
+
+  /** Stops the socket for good, before a reply that ends the connection. */
+  stop(): void {
+    if (!this.isPaused && !this.#isClosed) {
+      this.isPaused = true;
+      this.#res.pause();
+    }
+  }
+
+  #receive(chunk: ArrayBuffer, isLast: boolean): void {
+    if (this.#isClosed) {
+      return;
+    }
+    this.receivedBytes += chunk.byteLength;
+    if (this.#isDiscarding) {
+      this.#discardedBytes += chunk.byteLength;
+    } else if (chunk.byteLength > 0) {
+      this.#store(new Uint8Array(chunk));
+    }
+    this.onProgress?.();
+    if (isLast) {
+      this.isComplete = true;
+      this.#isClosed = true;
+      if (this.#overflow.length === 0) {
+        this.#flushFilling();
+      }
+      this.#settleWaiter();
+      this.onSettled?.();
+    } else {
+      if (this.#ready.length > 0) {
+        this.#settleWaiter();
+      } else {
+        this.#gatherForWaiter();
+      }
+      this.#steer();
+    }
+  }
+
+  #store(bytes: Uint8Array): void {
+    const rest = this.#overflow.length > 0 ? bytes : this.#fill(bytes);
+    if (rest.length > 0) {
+      this.#overflow.push(rest.slice());
+      this.#waitForPool();
+    }
+  }
+
+  /** Copies into pooled buffers as far as the pool goes; gives what is left. */
+  #fill(bytes: Uint8Array): Uint8Array {
+    let rest = bytes;
+    while (rest.length > 0) {
+      this.#filling ??= this.pool.take();
+      const buffer = this.#filling;
+      if (buffer === undefined) {
+        return rest;
+      }
+      const room = buffer.length - this.#filledBytes;
+      const part = rest.length > room ? rest.subarray(0, room) : rest;
+      buffer.set(part, this.#filledBytes);
+      this.#filledBytes += part.length;
+      if (this.#filledBytes === buffer.length) {
+        this.#flushFilling();
+      }
+      rest = rest.subarray(part.length);
+    }
+    return rest;
+  }
+
+  #waitForPool(): void {
+    if (this.#isWaitingForPool) {
+      return;
+    }
+    this.#isWaitingForPool = true;
+    this.pool.onFree(() => {
+      this.#isWaitingForPool = false;
+      this.#refill();
+    });
+  }
+
+  #refill(): void {
+    for (let bytes = this.#overflow.shift(); bytes !== undefined; bytes = this.#overflow.shift()) {
+      const rest = this.#fill(bytes);
+      if (rest.length > 0) {
+        this.#overflow.unshift(rest);
+        this.#waitForPool();
+        break;
+      }
+    }
+    if (this.#isClosed && this.#overflow.length === 0) {
+      this.#flushFilling();
+    }
+    if (this.#ready.length > 0) {
+      this.#settleWaiter();
+    } else {
+      this.#gatherForWaiter();
+    }
+    this.#steer();
+  }
+
+  #flushFilling(): void {
+    const buffer = this.#filling;
+    if (buffer !== undefined) {
+      this.#ready.push(
+        this.#filledBytes === buffer.length ? buffer : buffer.subarray(0, this.#filledBytes),
+      );
+      this.#filling = undefined;
+      this.#filledBytes = 0;
+    }
+  }
+
+  #gatherForWaiter(): void {
+    if (this.#waiter === undefined || this.#filling === undefined) {
+      return;
+    }
+    this.#gatherTimer ??= setTimeout(() => {
+      this.#gatherTimer = undefined;
+      if (this.#waiter !== undefined) {
+        this.#flushFilling();
+        this.#settleWaiter();
+      }
+    }, gatherMs);
+  }
+
+  /** Answers a waiting read if there is a piece, an end or a failure to answer with. */
+  #settleWaiter(): void {
+    const waiter = this.#waiter;
+    if (waiter === undefined) {
+      return;
+    }
+    const piece = this.#ready.shift();
+    const isOver = this.#isDiscarding || (this.#isClosed && this.#overflow.length === 0);
+    if (piece === undefined && !isOver) {
+      return;
+    }
+    this.#waiter = undefined;
+    clearTimeout(this.#gatherTimer);
+    this.#gatherTimer = undefined;
+    if (piece === undefined && this.#failure !== undefined) {
+      waiter.reject(this.#failure);
+    } else {
+      waiter.resolve(piece);
+    }
+  }
+
+  /** Pauses or resumes the socket as the amounts held demand. */
+  #steer(): void {
+    if (this.#isClosed) {
+      return;
+    }
+    const isTooMuch = this.#isDiscarding
+      ? this.#discardedBytes > maxDiscardBytes
+      : this.#overflow.length > 0 || this.#ready.length >= maxReadyPieces;
+    if (isTooMuch !== this.isPaused) {
+      this.isPaused = isTooMuch;
+      if (isTooMuch) {
+        this.#res.pause();
+        if (this.#isDiscarding) {
+          this.onSettled?.();
+        }
+      } else {
+        this.#res.resume();
+      }
+    }
+  }
+}
+
+/** The body of a request that has none, shared by all of them. */
+export function emptyBody(pool: BufferPool): RequestBody {
+  return {
+    sizeBytes: 0,
+    pool,
+    read: () => Promise.resolve(undefined),
+    cancel(): void {},
+  };
+}

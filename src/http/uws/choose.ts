@@ -1,0 +1,61 @@
+/** Decides whether uWebSockets.js serves a configuration (DESIGN 2), and makes the front end if so. */
+
+import { CodedError } from '../../errors.ts';
+import type { Logger } from '../../observe/logger.ts';
+import type { BufferPool, FrontEnd, FrontEndLimits, RequestHandler } from '../exchange.ts';
+import type { HttpOptions } from '../options.ts';
+import { createUwsFrontEnd } from './front-end.ts';
+import { tryLoadUws } from './load.ts';
+
+export interface ChoiceParts {
+  readonly handler: RequestHandler;
+  readonly limits: FrontEndLimits;
+  readonly pool: BufferPool;
+  readonly logger: Logger;
+}
+
+/**
+ * The native front end, or `undefined` when the node one is to serve: asked for, needed by the configuration, or
+ * since the add-on does not load here (said in the log).
+ *
+ * @throws CodedError `FRONT_END_UNUSABLE` `http.frontend: uws` cannot be had
+ */
+export function chooseFrontEnd(http: HttpOptions, parts: ChoiceParts): FrontEnd | undefined {
+  if (http.frontend === 'node') {
+    return undefined;
+  }
+  const beyond = whatOnlyNodeServes(http);
+  if (beyond !== undefined) {
+    if (http.frontend === 'uws') {
+      throw unusable(`it cannot serve ${beyond}; use http.frontend: node or auto`);
+    }
+    parts.logger.info(`front end: node, since the configuration asks for ${beyond}`);
+    return undefined;
+  }
+  const loaded = tryLoadUws();
+  if ('uws' in loaded) {
+    return createUwsFrontEnd({ ...parts, uws: loaded.uws });
+  }
+  if (http.frontend === 'uws') {
+    throw unusable(loaded.why);
+  }
+  parts.logger.warn(`front end: node, since uWebSockets.js cannot be used: ${loaded.why}`);
+  return undefined;
+}
+
+function unusable(why: string): CodedError {
+  return new CodedError('FRONT_END_UNUSABLE', `http.frontend is uws, but ${why}`);
+}
+
+function whatOnlyNodeServes(http: HttpOptions): string | undefined {
+  if (http.tls.certificate !== undefined || http.tls.letsencrypt?.cachefile !== undefined) {
+    return 'TLS (http.tls)';
+  }
+  if (http.h2c.enabled) {
+    return 'HTTP/2 in clear text (http.h2c)';
+  }
+  return process.env['LISTEN_FDS'] !== undefined &&
+    Number(process.env['LISTEN_PID']) === process.pid
+    ? 'socket activation (LISTEN_FDS)'
+    : undefined;
+}

@@ -1,0 +1,104 @@
+/**
+ * One request on the uWS front end: everything read from the native objects at once, since they die with the
+ * callback. The front end alone uses the fields that are not part of Exchange.
+ */
+
+import { ClientGoneError } from '../../errors.ts';
+import type { Exchange, RequestBody } from '../exchange.ts';
+import type { UwsBody } from './body-source.ts';
+import { peerAddress } from './peer-address.ts';
+import { findHeader, type HeaderLines } from './request-headers.ts';
+import type { UwsRequest, UwsResponse } from './types.ts';
+
+export class UwsExchange implements Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly rawQuery: string;
+  readonly httpVersion = '1.1';
+  readonly isTls = false;
+  readonly remoteAddress: string;
+  /** The add-on does not tell. */
+  readonly remotePort = 0;
+  readonly receivedAtMs: number;
+  readonly body: RequestBody;
+
+  readonly res: UwsResponse;
+  /** `undefined` when the request has no body: nothing of it then needs watching. */
+  readonly upload: UwsBody | undefined;
+  /** The connection ended or was cut: the response object must not be touched any more. */
+  isGone = false;
+  /** The reply is with uWS: the response object must not be touched any more either. */
+  isAnswered = false;
+  /** A reply's bytes wait for the client to read. */
+  isSendBlocked = false;
+  progressAtMs: number;
+  /** Wakes whoever sends when the connection ends. */
+  onGone: (() => void) | undefined;
+
+  readonly #lines: HeaderLines;
+  #controller: AbortController | undefined;
+  #goneReason: unknown;
+
+  constructor(
+    res: UwsResponse,
+    req: UwsRequest,
+    lines: HeaderLines,
+    upload: UwsBody | undefined,
+    noBody: RequestBody,
+  ) {
+    this.method = req.getCaseSensitiveMethod();
+    this.path = req.getUrl();
+    this.rawQuery = req.getQuery() ?? '';
+    this.remoteAddress = peerAddress(res.getRemoteAddressAsText());
+    this.receivedAtMs = Date.now();
+    this.progressAtMs = this.receivedAtMs;
+    this.body = upload ?? noBody;
+    this.res = res;
+    this.upload = upload;
+    this.#lines = lines;
+  }
+
+  header(name: string): string | undefined {
+    return findHeader(this.#lines, name);
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.isGone) {
+        this.#controller.abort(this.#goneReason);
+      }
+    }
+    return this.#controller.signal;
+  }
+
+  /** Why the connection ended, for whoever has to cancel something. */
+  get goneReason(): unknown {
+    return this.#goneReason;
+  }
+
+  /** True while only the client can move the exchange on, so that its no-progress clock runs. */
+  get isWaitingForClient(): boolean {
+    return this.isSendBlocked || (this.upload !== undefined && !this.upload.isComplete);
+  }
+
+  /** Marks the connection as ended and tells everyone who waits. Safe to call twice; the first reason stays. */
+  markGone(reason: unknown = new ClientGoneError()): void {
+    if (this.isGone || this.isAnswered) {
+      return;
+    }
+    this.isGone = true;
+    this.#goneReason = reason;
+    this.upload?.fail(reason);
+    this.#controller?.abort(reason);
+    this.onGone?.();
+  }
+
+  /** Cuts the connection. */
+  cut(reason: unknown): void {
+    if (!this.isGone && !this.isAnswered) {
+      this.markGone(reason);
+      this.res.close();
+    }
+  }
+}

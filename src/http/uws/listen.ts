@@ -1,0 +1,101 @@
+/**
+ * Opens listeners of a uWS app, and finds out why one did not open: the add-on itself only says "no".
+ */
+
+import { lstat, unlink } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { CodedError, errorText } from '../../errors.ts';
+import type { BoundAddress, ListenAddress } from '../exchange.ts';
+import type { Uws, UwsApp, UwsListenSocket } from './types.ts';
+
+export interface Listener {
+  readonly socket: UwsListenSocket;
+  readonly bound: BoundAddress;
+}
+
+/** Rejects with `LISTEN_FAILED` and one clear line. */
+export async function openListener(
+  uws: Uws,
+  app: UwsApp,
+  address: ListenAddress,
+): Promise<Listener> {
+  switch (address.kind) {
+    case 'fd':
+      throw listenFailed(
+        'the uWebSockets.js front end cannot take over an open socket: set http.frontend to node for socket activation',
+      );
+    case 'unix':
+      return await listenUnix(app, address.path);
+    case 'tcp':
+      return await listenTcp(uws, app, address.host, address.port);
+  }
+}
+
+async function listenTcp(uws: Uws, app: UwsApp, host: string, port: number): Promise<Listener> {
+  const bareHost = host === '' ? '::' : host.replace(/^\[(.*)\]$/, '$1');
+  const socket = await new Promise<UwsListenSocket | false>((resolve) => {
+    app.listen(bareHost, port, resolve);
+  });
+  const shownHost = bareHost.includes(':') ? `[${bareHost}]` : bareHost;
+  if (socket === false) {
+    const why = await whyNotListening({ host: bareHost, port });
+    throw listenFailed(`cannot listen on ${shownHost}:${port}: ${why}`);
+  }
+  const boundPort = uws.us_socket_local_port(socket);
+  return { socket, bound: { text: `${shownHost}:${boundPort}`, port: boundPort } };
+}
+
+async function listenUnix(app: UwsApp, path: string): Promise<Listener> {
+  await clearStaleSocket(path);
+  const socket = await new Promise<UwsListenSocket | false>((resolve) => {
+    app.listen_unix(resolve, path);
+  });
+  if (socket === false) {
+    throw listenFailed(`cannot listen on ${path}: ${await whyNotListening({ path })}`);
+  }
+  return { socket, bound: { text: path, port: 0 } };
+}
+
+/** Removes a socket file that nobody listens on any more, and nothing else. */
+async function clearStaleSocket(path: string): Promise<void> {
+  const facts = await lstat(path).catch(() => undefined);
+  if (facts === undefined) {
+    return;
+  }
+  if (!facts.isSocket()) {
+    throw listenFailed(`cannot listen on ${path}: the file exists and is not a socket`);
+  }
+  if (await isAnswering(path)) {
+    throw listenFailed(`cannot listen on ${path}: address already in use`);
+  }
+  await unlink(path);
+}
+
+function isAnswering(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+}
+
+/** Tries the same address with Node's own server, which names the cause. */
+function whyNotListening(at: { host: string; port: number } | { path: string }): Promise<string> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', (error) => {
+      const { code } = error as NodeJS.ErrnoException;
+      resolve(code === 'EADDRINUSE' ? 'address already in use' : errorText(error));
+    });
+    probe.listen({ ...at, exclusive: true }, () => {
+      probe.close(() => resolve('the address was refused for an unknown reason'));
+    });
+  });
+}
+
+function listenFailed(message: string): CodedError {
+  return new CodedError('LISTEN_FAILED', message);
+}

@@ -1,0 +1,163 @@
+/**
+ * The application log's line about each request, at its end. http gathers the facts; field names are Distribution's.
+ * Lines are prepared once per outcome, since this runs on every request (bench/logging.ts).
+ */
+
+import type { LineLogger, PreparedLine } from './create-logger.ts';
+import { errorChainText } from './field-value.ts';
+import { formatGoDuration } from './go-text.ts';
+import type { LogLevel } from './logger.ts';
+import { maskedTarget, maskQuery } from './mask-query.ts';
+import { uuidV7 } from './uuid.ts';
+
+/** The part of a request that is logged; http's Exchange fits. */
+export interface LoggedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly rawQuery: string;
+  header(name: string): string | undefined;
+}
+
+/** One entry of the reply's error document, and what only the log may see. */
+export interface LoggedError {
+  /** `MANIFEST_UNKNOWN`; printed as `manifest unknown`. */
+  readonly code: string;
+  readonly message: string;
+  readonly detail?: unknown;
+  /** The failure behind it; printed with its chain of causes. */
+  readonly cause?: unknown;
+}
+
+/** Time spent per part of the work, in milliseconds; absent = that part had nothing to do. */
+export interface PhaseTimes {
+  readonly auth?: number | undefined;
+  readonly storage?: number | undefined;
+  readonly hash?: number | undefined;
+}
+
+export interface RequestFacts {
+  readonly request: LoggedRequest;
+  /** From `requestId`. */
+  readonly id: string;
+  /** From `clientAddress`. */
+  readonly clientAddress: string;
+  readonly status: number;
+  /** Body bytes that went out. */
+  readonly sentBytes: number;
+  readonly responseContentType?: string | undefined;
+  readonly durationMs: number;
+  readonly repository?: string | undefined;
+  /** Tag or digest as it stands in the path of a manifest. */
+  readonly reference?: string | undefined;
+  readonly digest?: string | undefined;
+  readonly uploadId?: string | undefined;
+  readonly user?: string | undefined;
+  readonly errors?: readonly LoggedError[] | undefined;
+  readonly phases?: PhaseTimes | undefined;
+}
+
+const requestKeys = [
+  'auth.user.name',
+  'http.request.contenttype',
+  'http.request.host',
+  'http.request.id',
+  'http.request.method',
+  'http.request.referer',
+  'http.request.remoteaddr',
+  'http.request.uri',
+  'http.request.useragent',
+  'http.response.contenttype',
+  'http.response.duration',
+  'http.response.status',
+  'http.response.written',
+  'vars.digest',
+  'vars.name',
+  'vars.reference',
+  'vars.uuid',
+] as const;
+const phaseKeys = ['timing.auth', 'timing.hash', 'timing.storage'] as const;
+const errorKeys = ['err.code', 'err.count', 'err.detail', 'err.message', 'error'] as const;
+
+const completed = 'response completed';
+const completedWithError = 'response completed with error';
+
+export class RequestLog {
+  /** Whether phase times are logged, so that nobody need measure them otherwise. */
+  readonly wantsPhases: boolean;
+  readonly #succeeded: PreparedLine;
+  readonly #refused: PreparedLine;
+  readonly #failed: PreparedLine;
+
+  constructor(logger: LineLogger) {
+    this.wantsPhases = logger.isEnabled('debug');
+    const keys = this.wantsPhases ? [...requestKeys, ...phaseKeys] : [...requestKeys];
+    const prepare = (level: LogLevel, message: string, more: readonly string[]): PreparedLine =>
+      logger.prepare(level, message, [...keys, ...more]);
+    this.#succeeded = prepare('info', completed, []);
+    // Distribution logs every 4xx as an error, a client's `docker pull` of a missing tag among them. Operators alert
+    // on errors, so only what the registry itself got wrong is one.
+    this.#refused = prepare('info', completedWithError, errorKeys);
+    this.#failed = prepare('error', completedWithError, errorKeys);
+  }
+
+  write(facts: RequestFacts): void {
+    const values = requestValues(facts);
+    if (this.wantsPhases) {
+      const { auth, hash, storage } = facts.phases ?? {};
+      values.push(durationText(auth), durationText(hash), durationText(storage));
+    }
+    const [error] = facts.errors ?? [];
+    if (facts.status < 400 && error === undefined) {
+      this.#succeeded(values);
+      return;
+    }
+    // One line per request: a document of many errors (a manifest with missing layers) shows the first and a count.
+    const count = facts.errors?.length ?? 0;
+    values.push(
+      error?.code.toLowerCase().replaceAll('_', ' '),
+      count > 1 ? count : undefined,
+      error?.detail ?? undefined,
+      error?.message,
+      error?.cause === undefined ? undefined : errorChainText(error.cause),
+    );
+    (facts.status >= 500 ? this.#failed : this.#refused)(values);
+  }
+}
+
+function requestValues(facts: RequestFacts): unknown[] {
+  const { request } = facts;
+  return [
+    facts.user,
+    request.header('content-type'),
+    request.header('host') ?? request.header(':authority'),
+    facts.id,
+    request.method,
+    maskedReferer(request.header('referer')),
+    facts.clientAddress === '' ? undefined : facts.clientAddress,
+    maskedTarget(request.path, request.rawQuery),
+    request.header('user-agent'),
+    facts.responseContentType,
+    formatGoDuration(facts.durationMs),
+    facts.status,
+    facts.sentBytes,
+    facts.digest,
+    facts.repository,
+    facts.reference,
+    facts.uploadId,
+  ];
+}
+
+function maskedReferer(referer: string | undefined): string | undefined {
+  return referer === undefined ? undefined : maskQuery(referer);
+}
+
+function durationText(milliseconds: number | undefined): string | undefined {
+  return milliseconds === undefined ? undefined : formatGoDuration(milliseconds);
+}
+
+const saneId = /^[\x21-\x7e]{1,128}$/;
+
+/** The client's X-Request-Id when it is fit to be printed (1 to 128 visible ASCII characters), else a new UUIDv7. */
+export function requestId(header: string | undefined): string {
+  return header !== undefined && saneId.test(header) ? header : uuidV7();
+}

@@ -1,0 +1,283 @@
+/**
+ * The main-thread side of the workers: typed jobs, bounded queue and bytes in flight, counts for the metrics.
+ * Fits registry's BodyStore and auth's PasswordVerifier; `compose` hands it in.
+ */
+
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import { CodedError } from '../errors.ts';
+import type { DigestAlgorithm } from '../oci/digest.ts';
+import type { AppendOutcome, AppendRequest } from '../storage/append-upload.ts';
+import type { BodySource, BodyStore } from '../storage/body-store.ts';
+import { DriverError } from '../storage/driver.ts';
+import type { Digests } from '../storage/upload-hash.ts';
+import type {
+  DriverSpec,
+  FromWorker,
+  JobValues,
+  ToWorker,
+  WorkerJob,
+  WorkerResult,
+} from '../worker/protocol.ts';
+import { workerEntryUrl } from './entry-url.ts';
+import type { WorkersOptions } from './options.ts';
+
+/** Jobs that one thread keeps going: they wait for the disk most of the time, and syncs of many are one journal commit. */
+const jobsPerWorker = 32;
+/** Pieces of one body under way; more does not go faster, and holds buffers that others need. */
+const piecesPerBody = 4;
+const maxWorkers = 16;
+
+export interface PoolState {
+  readonly threads: number;
+  readonly queued: number;
+  readonly running: number;
+  readonly inFlightBytes: number;
+  /** Workers that ended although nobody stopped them. */
+  readonly died: number;
+  /** 0 to 1. */
+  readonly utilization: number;
+}
+
+export class WorkerPool implements BodyStore {
+  readonly #piscina: Piscina<WorkerJob, WorkerResult<JobValues[keyof JobValues]>>;
+  readonly #driver: DriverSpec;
+  readonly #maxInFlightBytes: number;
+  readonly #waiting: (() => void)[] = [];
+  #inFlightBytes = 0;
+  #running = 0;
+  #died = 0;
+  #isClosing = false;
+
+  constructor(options: WorkersOptions, driver: DriverSpec) {
+    const threads =
+      options.count > 0 ? options.count : Math.min(maxWorkers, Math.max(2, availableParallelism()));
+    this.#driver = driver;
+    this.#maxInFlightBytes = options.inflightbytes;
+    this.#piscina = new Piscina({
+      filename: fileURLToPath(workerEntryUrl),
+      minThreads: threads,
+      maxThreads: threads,
+      concurrentTasksPerWorker: jobsPerWorker,
+      maxQueue: options.queue,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      recordTiming: false,
+    });
+    this.#piscina.on('workerDestroy', () => {
+      this.#died += this.#isClosing ? 0 : 1;
+    });
+    // Told to the task that it hit as well; without a listener the process would end.
+    this.#piscina.on('error', () => {});
+  }
+
+  async append(request: AppendRequest, body: BodySource): Promise<AppendOutcome> {
+    const { port1, port2 } = new MessageChannel();
+    const feed = new BodyFeed(body, port1, this);
+    const job: WorkerJob = { kind: 'append', driver: this.#driver, request, port: port2 };
+    const value = this.#run<JobValues['append']>(job, [port2]);
+    feed.start();
+    try {
+      const outcome = await value;
+      return feed.failure === undefined ? outcome : { ...outcome, failure: feed.failure };
+    } finally {
+      feed.stop();
+    }
+  }
+
+  digestFile(
+    path: string,
+    algorithms: readonly DigestAlgorithm[],
+  ): Promise<{ sizeBytes: number; digests: Digests }> {
+    return this.#run<JobValues['digest']>({
+      kind: 'digest',
+      driver: this.#driver,
+      path,
+      algorithms,
+    });
+  }
+
+  /** bcrypt off the main thread. */
+  verify(password: string, hash: string): Promise<boolean> {
+    return this.#run<JobValues['password']>({ kind: 'password', password, hash });
+  }
+
+  get state(): PoolState {
+    return {
+      threads: this.#piscina.threads.length,
+      queued: this.#piscina.queueSize,
+      running: this.#running,
+      inFlightBytes: this.#inFlightBytes,
+      died: this.#died,
+      utilization: this.#piscina.utilization,
+    };
+  }
+
+  /** Waits for running jobs up to the pool's own limit, then ends the threads. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await this.#piscina.close({ force: false });
+  }
+
+  /** Takes room for a piece, now or when `retry` is called. */
+  reserve(bytes: number, retry: () => void): boolean {
+    if (this.#inFlightBytes > 0 && this.#inFlightBytes + bytes > this.#maxInFlightBytes) {
+      this.#waiting.push(retry);
+      return false;
+    }
+    this.#inFlightBytes += bytes;
+    return true;
+  }
+
+  release(bytes: number): void {
+    this.#inFlightBytes -= bytes;
+    this.#waiting.shift()?.();
+  }
+
+  async #run<Value>(job: WorkerJob, transferList: MessagePort[] = []): Promise<Value> {
+    this.#running += 1;
+    let result: WorkerResult<Value>;
+    try {
+      result = (await this.#piscina.run(job, { transferList })) as WorkerResult<Value>;
+    } catch (error) {
+      throw poolError(error);
+    } finally {
+      this.#running -= 1;
+    }
+    if (result.ok) {
+      return result.value;
+    }
+    throw rebuildError(result);
+  }
+}
+
+/** The error a worker reported, as the class that callers on this thread expect. */
+function rebuildError(result: WorkerResult<unknown> & { ok: false }): Error {
+  const { code, message, detail, retryable } = result;
+  if (code?.startsWith('DRIVER_')) {
+    const [driver = '', ...text] = message.split(': ');
+    return new DriverError(driver, code as `DRIVER_${string}`, text.join(': '), {
+      retryable,
+      detail,
+    });
+  }
+  return code === undefined ? new Error(message) : new CodedError(code, message, { detail });
+}
+
+/** A full queue is the client's to retry; a thread that died under a job is ours, and so is one being stopped. */
+function poolError(error: unknown): CodedError {
+  const isFull = error instanceof Error && /queue/i.test(error.message);
+  return new CodedError('UNAVAILABLE', 'service unavailable', {
+    detail: isFull
+      ? 'too many uploads are waiting; try again'
+      : 'the upload worker ended; try again',
+    cause: error,
+  });
+}
+
+/** Passes one body on to a worker, a bounded number of pieces ahead, and takes the buffers back. */
+class BodyFeed {
+  /** Why the body ended early, once it did. */
+  failure: unknown;
+  readonly #body: BodySource;
+  readonly #port: MessagePort;
+  readonly #pool: WorkerPool;
+  #outBytes: number[] = [];
+  #isReading = false;
+  #hasEnded = false;
+
+  constructor(body: BodySource, port: MessagePort, pool: WorkerPool) {
+    this.#body = body;
+    this.#port = port;
+    this.#pool = pool;
+  }
+
+  start(): void {
+    this.#port.on('message', (message: FromWorker) => {
+      this.#returned(new Uint8Array(message.buffer));
+      this.#advance();
+    });
+    this.#advance();
+  }
+
+  /** The job is over: buffers that the worker did not hand back are gone, but no longer count. */
+  stop(): void {
+    this.#hasEnded = true;
+    this.#port.close();
+    while (this.#outBytes.length > 0) {
+      this.#returned(new Uint8Array(0));
+    }
+  }
+
+  #advance(): void {
+    if (this.#isReading || this.#hasEnded || this.#outBytes.length >= piecesPerBody) {
+      return;
+    }
+    this.#isReading = true;
+    void this.#passOne();
+  }
+
+  async #passOne(): Promise<void> {
+    try {
+      const piece = await this.#body.read();
+      if (piece === undefined) {
+        this.#end();
+        return;
+      }
+      if (this.#hasEnded) {
+        this.#body.pool.give(piece);
+        return;
+      }
+      await this.#post(piece);
+    } catch (error) {
+      this.failure = error;
+      this.#end();
+      return;
+    } finally {
+      this.#isReading = false;
+    }
+    this.#advance();
+  }
+
+  async #post(piece: Uint8Array): Promise<void> {
+    await this.#room(piece.length);
+    if (this.#hasEnded) {
+      this.#pool.release(piece.length);
+      this.#body.pool.give(piece);
+      return;
+    }
+    const buffer = piece.buffer as ArrayBuffer;
+    const message: ToWorker = { buffer, offset: piece.byteOffset, length: piece.length };
+    this.#outBytes.push(piece.length);
+    this.#port.postMessage(message, [buffer]);
+  }
+
+  #room(bytes: number): Promise<void> {
+    return new Promise((resolve) => {
+      const attempt = (): void => {
+        if (this.#pool.reserve(bytes, attempt)) {
+          resolve();
+        }
+      };
+      attempt();
+    });
+  }
+
+  #end(): void {
+    if (!this.#hasEnded) {
+      this.#hasEnded = true;
+      const message: ToWorker = { end: true };
+      this.#port.postMessage(message);
+    }
+  }
+
+  /** Pieces come back in the order they went. */
+  #returned(buffer: Uint8Array): void {
+    const bytes = this.#outBytes.shift();
+    if (bytes !== undefined) {
+      this.#pool.release(bytes);
+      this.#body.pool.give(buffer);
+    }
+  }
+}

@@ -1,0 +1,125 @@
+/** Blobs of a repository: stat, open, delete, mount. A repository sees the blobs that its `_layers` links name. */
+
+import type { ByteSource } from '../bytes.ts';
+import { CodedError, hasCode } from '../errors.ts';
+import { algorithmOf, canonicalAlgorithm, type Digest } from '../oci/digest.ts';
+import type { RepositoryName } from '../oci/reference.ts';
+import { DriverCode, type RedirectRequest, type WriteStep } from '../storage/driver.ts';
+import { blobDataPath, layerLinkPath } from '../storage/layout.ts';
+import { readLink, removeLink } from '../storage/link-store.ts';
+import type { RegistryContext } from './context.ts';
+import type { BlobFacts } from './descriptor-cache.ts';
+
+export function blobUnknown(digest: Digest): CodedError {
+  return new CodedError('BLOB_UNKNOWN', 'blob unknown to registry', { detail: digest });
+}
+
+/** Facts of a blob that the repository sees, or `undefined`. */
+export function statBlob(
+  context: RegistryContext,
+  name: RepositoryName,
+  digest: Digest,
+): Promise<BlobFacts | undefined> | BlobFacts | undefined {
+  const cached = context.descriptors.get(name, digest);
+  if (cached === undefined) {
+    return statStoredBlob(context, name, digest);
+  }
+  return cached instanceof Promise
+    ? cached.then((facts) => facts ?? statStoredBlob(context, name, digest))
+    : cached;
+}
+
+/** As `statBlob`, but never out of a cache: for decisions that write. */
+export async function statStoredBlob(
+  context: RegistryContext,
+  name: RepositoryName,
+  digest: Digest,
+): Promise<BlobFacts | undefined> {
+  const { driver } = context;
+  const isCanonical = algorithmOf(digest) === canonicalAlgorithm;
+  // A canonical link nearly always names itself, so both are asked side by side.
+  const [target, guess] = await Promise.all([
+    readLink(driver, layerLinkPath(name, digest)),
+    isCanonical ? driver.stat(blobDataPath(digest)) : undefined,
+  ]);
+  if (target === undefined) {
+    return undefined;
+  }
+  const data = isCanonical && target === digest ? guess : await driver.stat(blobDataPath(target));
+  if (data === undefined || data.isDirectory) {
+    return undefined;
+  }
+  const facts = { digest: target, sizeBytes: data.sizeBytes };
+  context.descriptors.set(name, digest, facts);
+  context.locations.saw(name, digest);
+  return facts;
+}
+
+/**
+ * Bytes `start` to `endOffset` (exclusive) of a blob that was just statted.
+ *
+ * @throws `BLOB_UNKNOWN` the data is gone although a cache or link named it
+ */
+export async function openBlob(
+  context: RegistryContext,
+  facts: BlobFacts,
+  range: { offset: number; endOffset: number },
+  signal: AbortSignal,
+): Promise<ByteSource> {
+  try {
+    return await context.driver.open(blobDataPath(facts.digest), { ...range, signal });
+  } catch (error) {
+    throw hasCode(error, DriverCode.notFound) ? blobUnknown(facts.digest) : error;
+  }
+}
+
+export function blobRedirectUrl(
+  context: RegistryContext,
+  facts: BlobFacts,
+  request: RedirectRequest,
+): Promise<string | undefined> {
+  return context.driver.redirectUrl(blobDataPath(facts.digest), request);
+}
+
+/** Removes the repository's link; the data stays for garbage collection. @throws `BLOB_UNKNOWN` */
+export async function deleteBlob(
+  context: RegistryContext,
+  name: RepositoryName,
+  digest: Digest,
+): Promise<void> {
+  const wasThere = await removeLink(context.driver, layerLinkPath(name, digest));
+  await context.descriptors.delete(name, digest);
+  if (!wasThere) {
+    throw blobUnknown(digest);
+  }
+}
+
+/** Steps that let `name` see a stored blob: the canonical link and, if another algorithm was asked for, its alias. */
+export function linkSteps(name: RepositoryName, stored: Digest, asked: Digest): WriteStep[] {
+  const steps: WriteStep[] = [{ kind: 'put', path: layerLinkPath(name, stored), content: stored }];
+  if (asked !== stored) {
+    steps.push({ kind: 'put', path: layerLinkPath(name, asked), content: stored });
+  }
+  return steps;
+}
+
+/**
+ * Lets `name` see a blob of `from`.
+ *
+ * @returns the blob's facts, or `undefined` when `from` has no such blob: the client then uploads it
+ */
+export async function mountBlob(
+  context: RegistryContext,
+  name: RepositoryName,
+  from: RepositoryName,
+  digest: Digest,
+): Promise<BlobFacts | undefined> {
+  const facts = await statStoredBlob(context, from, digest);
+  if (facts === undefined) {
+    return undefined;
+  }
+  await context.driver.apply(linkSteps(name, facts.digest, digest));
+  context.descriptors.set(name, digest, facts);
+  context.locations.saw(name, digest);
+  return facts;
+}

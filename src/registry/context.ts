@@ -1,0 +1,50 @@
+/**
+ * What every use case of this room is handed: storage, time, ids, caches, limits. Built once by compose.
+ */
+
+import type { Logger } from '../observe/logger.ts';
+import type { RepositoryName } from '../oci/reference.ts';
+import type { GoRegExp } from '../options/go-regexp.ts';
+import type { BodyStore } from '../storage/body-store.ts';
+import type { StorageDriver } from '../storage/driver.ts';
+import type { BlobLocations } from './blob-locations.ts';
+import type { DescriptorCache } from './descriptor-cache.ts';
+import type { ManifestCache } from './manifest-cache.ts';
+
+export interface RegistryContext {
+  readonly driver: StorageDriver;
+  readonly bodies: BodyStore;
+  readonly descriptors: DescriptorCache;
+  readonly manifests: ManifestCache;
+  readonly locations: BlobLocations;
+  /** Repositories whose referrers index was found or made complete; bounded by whoever builds it. */
+  readonly completeReferrers: {
+    get(name: RepositoryName): Promise<void> | undefined;
+    set(name: RepositoryName, ready: Promise<void>): unknown;
+    delete(name: RepositoryName): unknown;
+  };
+  readonly logger: Logger;
+  readonly options: RegistrySettings;
+  now(): number;
+  /** A new upload id: UUID version 7, lower case. */
+  newId(): string;
+}
+
+export interface RegistrySettings {
+  readonly deleteEnabled: boolean;
+  /** Parallel tag reads when a manifest's tags are looked for; at least 1. */
+  readonly tagLookups: number;
+  /** Bodies up to this many bytes are stored by the main thread. */
+  readonly smallBodyBytes: number;
+  readonly validation: ValidationSettings;
+  /** Allowed manifest classes; empty = all. */
+  readonly classes: readonly string[];
+}
+
+export interface ValidationSettings {
+  readonly enabled: boolean;
+  readonly allowUrls: readonly GoRegExp[];
+  readonly denyUrls: readonly GoRegExp[];
+  readonly platforms: 'all' | 'none' | 'list';
+  readonly platformList: readonly { readonly architecture: string; readonly os: string }[];
+}

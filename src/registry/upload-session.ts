@@ -1,0 +1,441 @@
+/**
+ * Upload sessions: start, append, status, commit, cancel. distribution-spec "Pushing blobs"; reference 3.
+ *
+ *   (none) --start--> open --append*--> open --commit--> (none), blob visible
+ *                      │  └─ wrong offset: RANGE_INVALID, nothing written
+ *                      │  └─ body cut short: what arrived stays, still open
+ *                      ├── commit, wrong digest: DIGEST_INVALID, still open
+ *                      └── cancel --> (none)
+ *
+ * All state is in storage, so that any instance can serve the next request. What this process remembers of a session
+ * (`#notes`, `#ended`) only saves work and is checked against the stored size each time. One writer at a time per
+ * session and process: a second one gets RANGE_INVALID at once. Across processes nothing locks; there the digest
+ * decides at commit.
+ */
+
+import { LRUCache } from 'lru-cache';
+import { type ByteSource, bytesSource } from '../bytes.ts';
+import { CodedError, hasCode } from '../errors.ts';
+import type { ByteRange } from '../oci/content-range.ts';
+import {
+  algorithmOf,
+  canonicalAlgorithm,
+  type Digest,
+  type DigestAlgorithm,
+  digestBytes,
+  digestOf,
+  emptyDigest,
+  encodedOf,
+} from '../oci/digest.ts';
+import type { RepositoryName } from '../oci/reference.ts';
+import { type AppendOutcome, isOffsetMismatch } from '../storage/append-upload.ts';
+import type { BodySource } from '../storage/body-store.ts';
+import { DriverCode, type WriteStep } from '../storage/driver.ts';
+import { blobDataPath, uploadDataPath } from '../storage/layout.ts';
+import type { Digests, HashPlan } from '../storage/upload-hash.ts';
+import {
+  deleteHashState,
+  deleteSession,
+  getHashState,
+  getNote,
+  getStartedAt,
+  putHashState,
+  putNote,
+  putStartedAt,
+  type UploadNote,
+} from '../storage/upload-store.ts';
+import { linkSteps } from './blobs.ts';
+import type { RegistryContext } from './context.ts';
+import type { BlobFacts } from './descriptor-cache.ts';
+
+export interface UploadSession {
+  readonly name: RepositoryName;
+  readonly id: string;
+  readonly startedAtMs: number;
+  readonly sizeBytes: number;
+}
+
+/** What a writing request claims about the session. */
+export interface UploadClaim {
+  /** Offset that the client's token carries. */
+  readonly offset: number;
+  readonly startedAtMs: number;
+  /** From Content-Range, if any. */
+  readonly range?: ByteRange;
+}
+
+/** RANGE_INVALID that also tells where the upload stands, for the headers of the 416. */
+export class UploadRangeError extends CodedError {
+  readonly session: UploadSession;
+
+  constructor(session: UploadSession) {
+    super('RANGE_INVALID', 'invalid content range');
+    this.session = session;
+  }
+}
+
+/** Sessions of which this process remembers the digest so far, or that they ended. */
+const maxRemembered = 10_000;
+
+export class UploadSessions {
+  readonly #context: RegistryContext;
+  readonly #locked: Set<string> = new Set();
+  readonly #notes: LRUCache<string, UploadNote> = new LRUCache({ max: maxRemembered });
+  readonly #ended: LRUCache<string, true> = new LRUCache({ max: maxRemembered });
+  readonly #cleanups: Set<Promise<void>> = new Set();
+
+  constructor(context: RegistryContext) {
+    this.#context = context;
+  }
+
+  /** Begins a session. `algorithm` is what the client announced it will commit with. */
+  async start(name: RepositoryName, algorithm?: DigestAlgorithm): Promise<UploadSession> {
+    const { driver } = this.#context;
+    const id = this.#context.newId();
+    const startedAtMs = this.#context.now();
+    await putStartedAt(driver, name, id, startedAtMs);
+    const note: UploadNote = {
+      sizeBytes: 0,
+      digests: {},
+      ...(algorithm === undefined ? {} : { algorithm }),
+    };
+    this.#notes.set(id, note);
+    if (algorithm !== undefined && algorithm !== canonicalAlgorithm) {
+      await putNote(driver, name, id, note, { durable: false });
+    }
+    return { name, id, startedAtMs, sizeBytes: 0 };
+  }
+
+  /** @throws `BLOB_UPLOAD_UNKNOWN` */
+  async status(name: RepositoryName, id: string): Promise<UploadSession> {
+    const { driver } = this.#context;
+    const startedAtMs = this.#ended.has(id) ? undefined : await getStartedAt(driver, name, id);
+    if (startedAtMs === undefined) {
+      throw uploadUnknown();
+    }
+    const sizeBytes = (await driver.uploadSizeBytes(uploadDataPath(name, id))) ?? 0;
+    return { name, id, startedAtMs, sizeBytes };
+  }
+
+  /**
+   * Adds a body to the end of a session.
+   *
+   * @returns the session with its new size; its bytes are durable but no blob until `commit`
+   * @throws `BLOB_UPLOAD_UNKNOWN`; UploadRangeError when the claim is not the end, or another request is writing;
+   *   the body's own failure, with what had arrived kept
+   * @see distribution-spec "Pushing a blob in chunks"
+   */
+  append(
+    name: RepositoryName,
+    id: string,
+    claim: UploadClaim,
+    body: BodySource,
+  ): Promise<UploadSession> {
+    return this.#exclusively(name, id, async () => {
+      const held = await this.#require(name, id, claim);
+      return this.#append(held, claim, body);
+    });
+  }
+
+  /**
+   * Ends a session: adds the last body, if any, checks the digest and makes the blob visible in the repository.
+   *
+   * @throws as `append`; `DIGEST_INVALID` when the bytes are not those of `digest`, with the session still usable
+   */
+  commit(
+    name: RepositoryName,
+    id: string,
+    claim: UploadClaim,
+    body: BodySource,
+    digest: Digest,
+  ): Promise<BlobFacts> {
+    return this.#exclusively(name, id, async () => {
+      const held = await this.#require(name, id, claim);
+      const hasBody = body.sizeBytes !== 0;
+      if (hasBody && held.sizeBytes === 0 && this.#isSmall(body)) {
+        return this.#commitSmall(held, claim, body, digest);
+      }
+      const session = hasBody ? await this.#append(held, claim, body) : held;
+      return this.#finish(session, digest);
+    });
+  }
+
+  /** One request for a whole blob (POST with `digest=`): nothing stays behind when it fails. */
+  async put(name: RepositoryName, body: BodySource, digest: Digest): Promise<BlobFacts> {
+    if (this.#isSmall(body)) {
+      const bytes = await readSmall(body);
+      if (digestBytes(bytes, algorithmOf(digest)) !== digest) {
+        throw digestMismatch(digest);
+      }
+      return this.#store(name, bytes, digest);
+    }
+    const session = await this.start(name, algorithmOf(digest));
+    try {
+      const claim = { offset: 0, startedAtMs: session.startedAtMs };
+      return await this.commit(name, session.id, claim, body, digest);
+    } catch (error) {
+      await this.#discard(name, session.id);
+      throw error;
+    }
+  }
+
+  /** @throws `BLOB_UPLOAD_UNKNOWN`, UploadRangeError */
+  cancel(name: RepositoryName, id: string, claim: UploadClaim): Promise<void> {
+    return this.#exclusively(name, id, async () => {
+      await this.#require(name, id, claim);
+      await this.#discard(name, id);
+    });
+  }
+
+  /** Resolves when sessions that ended are also gone from storage. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#cleanups);
+  }
+
+  /** Runs `work` as the session's only writer; a second one is told where the upload stands. */
+  async #exclusively<T>(name: RepositoryName, id: string, work: () => Promise<T>): Promise<T> {
+    if (this.#locked.has(id)) {
+      throw new UploadRangeError(await this.status(name, id));
+    }
+    this.#locked.add(id);
+    try {
+      return await work();
+    } finally {
+      this.#locked.delete(id);
+    }
+  }
+
+  /** The stored session, when it stands where the claim says. */
+  async #require(name: RepositoryName, id: string, claim: UploadClaim): Promise<UploadSession> {
+    const session = await this.status(name, id);
+    const start = claim.range?.start ?? session.sizeBytes;
+    if (claim.offset !== session.sizeBytes || start !== session.sizeBytes) {
+      throw new UploadRangeError(session);
+    }
+    return session;
+  }
+
+  #isSmall(body: BodySource): boolean {
+    return body.sizeBytes !== undefined && body.sizeBytes <= this.#context.options.smallBodyBytes;
+  }
+
+  async #append(
+    session: UploadSession,
+    claim: UploadClaim,
+    body: BodySource,
+  ): Promise<UploadSession> {
+    const { name, id } = session;
+    const hash = await this.#planHash(session, claim);
+    let outcome: AppendOutcome;
+    try {
+      const path = uploadDataPath(name, id);
+      outcome = await this.#context.bodies.append({ path, offset: session.sizeBytes, hash }, body);
+    } catch (error) {
+      if (isOffsetMismatch(error)) {
+        throw new UploadRangeError({ ...session, sizeBytes: error.detail });
+      }
+      throw hasCode(error, DriverCode.notFound) ? uploadUnknown() : error;
+    }
+    await this.#remember(session, outcome, this.#isSmall(body));
+    if (outcome.failure !== undefined) {
+      throw outcome.failure;
+    }
+    return { ...session, sizeBytes: outcome.sizeBytes };
+  }
+
+  /**
+   * A whole body in one go is hashed natively (1.9 GiB/s a core against 0.4 with a hash that can be saved). Chunks
+   * (a Content-Range, or a second body) go on from a saved state; without one the data is read once at commit.
+   */
+  async #planHash(session: UploadSession, claim: UploadClaim): Promise<HashPlan> {
+    const { name, id, sizeBytes } = session;
+    if (sizeBytes === 0) {
+      const announced = (await this.#note(session))?.algorithm;
+      if (claim.range !== undefined && (announced ?? canonicalAlgorithm) === canonicalAlgorithm) {
+        return { kind: 'resumable' };
+      }
+      const others = announced === undefined || announced === canonicalAlgorithm ? [] : [announced];
+      return { kind: 'native', algorithms: [canonicalAlgorithm, ...others] };
+    }
+    const state = await getHashState(this.#context.driver, name, id, sizeBytes);
+    return state === undefined ? { kind: 'none' } : { kind: 'resumable', state };
+  }
+
+  /**
+   * Keeps what an append learnt about the digest. All of it are hints: a lost one costs a read at commit. After a small
+   * body the note stays in memory alone: reading so little again is cheaper than a file.
+   */
+  async #remember(session: UploadSession, outcome: AppendOutcome, isSmall: boolean): Promise<void> {
+    const { driver } = this.#context;
+    const { name, id } = session;
+    const algorithm = this.#notes.get(id)?.algorithm;
+    const note: UploadNote = {
+      sizeBytes: outcome.sizeBytes,
+      digests: outcome.digests,
+      ...(algorithm === undefined ? {} : { algorithm }),
+    };
+    this.#notes.set(id, note);
+    const durability = { durable: session.sizeBytes === 0 };
+    if (outcome.state !== undefined) {
+      await putHashState(driver, name, id, outcome.sizeBytes, outcome.state, durability);
+      if (session.sizeBytes > 0) {
+        await deleteHashState(driver, name, id, session.sizeBytes);
+      }
+    } else if (!isSmall) {
+      await putNote(driver, name, id, note, durability);
+    }
+  }
+
+  /** What is known of exactly the bytes that the session holds. */
+  async #note(session: UploadSession): Promise<UploadNote | undefined> {
+    const { name, id, sizeBytes } = session;
+    const note = this.#notes.get(id) ?? (await getNote(this.#context.driver, name, id));
+    return note?.sizeBytes === sizeBytes ? note : undefined;
+  }
+
+  /** The closing PUT carries the whole of a small blob: no need to write it into the session first. */
+  async #commitSmall(
+    session: UploadSession,
+    claim: UploadClaim,
+    body: BodySource,
+    digest: Digest,
+  ): Promise<BlobFacts> {
+    const bytes = await readSmall(body);
+    if (digestBytes(bytes, algorithmOf(digest)) !== digest) {
+      // As on every other path, the bytes stay in the session: the client may commit them by their right digest.
+      await this.#append(session, claim, smallBody(bytes));
+      throw digestMismatch(digest);
+    }
+    const facts = await this.#store(session.name, bytes, digest);
+    this.#end(session.name, session.id);
+    return facts;
+  }
+
+  async #store(name: RepositoryName, bytes: Buffer, digest: Digest): Promise<BlobFacts> {
+    const stored = digestBytes(bytes);
+    await this.#context.driver.apply([
+      { kind: 'put', path: blobDataPath(stored), content: bytes },
+      ...linkSteps(name, stored, digest),
+    ]);
+    return this.#committed(name, digest, { digest: stored, sizeBytes: bytes.length });
+  }
+
+  async #finish(session: UploadSession, digest: Digest): Promise<BlobFacts> {
+    const { name, id, sizeBytes } = session;
+    const digests = await this.#digests(session, algorithmOf(digest));
+    if (digests[algorithmOf(digest)] !== encodedOf(digest) || digests.sha256 === undefined) {
+      throw digestMismatch(digest);
+    }
+    const stored = digestOf(canonicalAlgorithm, digests.sha256);
+    await this.#context.driver.apply([
+      ...(await this.#dataSteps(session, stored)),
+      ...linkSteps(name, stored, digest),
+    ]);
+    this.#end(name, id);
+    return this.#committed(name, digest, { digest: stored, sizeBytes });
+  }
+
+  async #dataSteps(session: UploadSession, stored: Digest): Promise<WriteStep[]> {
+    const to = blobDataPath(stored);
+    if (session.sizeBytes === 0) {
+      return [{ kind: 'put', path: to, content: '' }];
+    }
+    const existing = await this.#context.driver.stat(to);
+    return [
+      {
+        kind: 'move',
+        from: uploadDataPath(session.name, session.id),
+        to,
+        // A blob cut short by a crash is replaced; a whole one is left as it is.
+        keepExisting: existing?.sizeBytes === session.sizeBytes,
+      },
+    ];
+  }
+
+  /** Digests of the session's bytes: as hashed on the way in, else by reading them once. */
+  async #digests(session: UploadSession, algorithm: DigestAlgorithm): Promise<Digests> {
+    if (session.sizeBytes === 0) {
+      const empty: Digests = { sha256: encodedOf(emptyDigest) };
+      empty[algorithm] = encodedOf(digestBytes('', algorithm));
+      return empty;
+    }
+    const known = (await this.#note(session))?.digests ?? {};
+    if (known.sha256 !== undefined && known[algorithm] !== undefined) {
+      return known;
+    }
+    const { driver, bodies } = this.#context;
+    const path = uploadDataPath(session.name, session.id);
+    if (algorithm === canonicalAlgorithm) {
+      // Another instance, or Distribution, may have saved a state at exactly this size.
+      const state = await getHashState(driver, session.name, session.id, session.sizeBytes);
+      if (state !== undefined) {
+        const { digests } = await bodies.append(
+          { path, offset: session.sizeBytes, hash: { kind: 'resumable', state } },
+          smallBody(Buffer.alloc(0)),
+        );
+        return digests;
+      }
+    }
+    const algorithms: DigestAlgorithm[] =
+      algorithm === canonicalAlgorithm ? [algorithm] : [canonicalAlgorithm, algorithm];
+    return (await bodies.digestFile(path, algorithms)).digests;
+  }
+
+  #committed(name: RepositoryName, digest: Digest, facts: BlobFacts): BlobFacts {
+    this.#context.descriptors.set(name, digest, facts);
+    this.#context.locations.saw(name, digest);
+    return facts;
+  }
+
+  /** The session is over for every later request; its files go in the background. */
+  #end(name: RepositoryName, id: string): void {
+    const { driver, logger } = this.#context;
+    this.#ended.set(id, true);
+    this.#notes.delete(id);
+    const cleanup = deleteSession(driver, name, id)
+      .catch((error: unknown) => {
+        logger.warn('could not remove a finished upload session; purging will', {
+          name,
+          id,
+          error,
+        });
+      })
+      .finally(() => this.#cleanups.delete(cleanup));
+    this.#cleanups.add(cleanup);
+  }
+
+  async #discard(name: RepositoryName, id: string): Promise<void> {
+    this.#ended.set(id, true);
+    this.#notes.delete(id);
+    await deleteSession(this.#context.driver, name, id);
+  }
+}
+
+function uploadUnknown(): CodedError {
+  return new CodedError('BLOB_UPLOAD_UNKNOWN', 'blob upload unknown to registry');
+}
+
+function digestMismatch(digest: Digest): CodedError {
+  return new CodedError('DIGEST_INVALID', 'provided digest did not match uploaded content', {
+    detail: `invalid digest for referenced layer: ${digest}, content does not match digest`,
+  });
+}
+
+async function readSmall(body: BodySource): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for (let piece = await body.read(); piece !== undefined; piece = await body.read()) {
+    pieces.push(Buffer.from(piece));
+    body.pool.give(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+function smallBody(bytes: Buffer): BodySource {
+  const source: ByteSource = bytesSource(bytes);
+  return {
+    sizeBytes: bytes.length,
+    pool: { give: () => {} },
+    read: () => source.read(),
+    cancel: (reason) => source.cancel(reason),
+  };
+}

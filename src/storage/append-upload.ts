@@ -1,0 +1,124 @@
+/**
+ * Writes a request's body to the end of an upload and hashes it on the way. The same function serves the main thread
+ * (small bodies, drivers that threads cannot share) and the workers; it knows neither sockets nor sessions.
+ */
+
+import type { ByteSource } from '../bytes.ts';
+import { CodedError, hasCode } from '../errors.ts';
+import type { DigestAlgorithm } from '../oci/digest.ts';
+import type { StorageDriver } from './driver.ts';
+import { createUploadHash, type Digests, type HashPlan, nativeHash } from './upload-hash.ts';
+
+export interface AppendRequest {
+  /** The upload's data file. */
+  readonly path: string;
+  /** Bytes that must already be there. */
+  readonly offset: number;
+  readonly hash: HashPlan;
+}
+
+export interface AppendOutcome {
+  /** Bytes of the upload now, durable. */
+  readonly sizeBytes: number;
+  /** Digests of all those bytes, where the plan could know them. */
+  readonly digests: Digests;
+  /** SHA-256 state at `sizeBytes`, of a resumable plan. */
+  readonly state?: Uint8Array;
+  /** Why the body ended early; what had arrived is kept. */
+  readonly failure?: unknown;
+}
+
+/** Thrown when the upload does not hold the bytes that the caller expected. `detail` is how many it holds. */
+export function offsetMismatch(heldBytes: number): CodedError {
+  return new CodedError('UPLOAD_OFFSET_MISMATCH', 'upload holds another number of bytes', {
+    detail: heldBytes,
+  });
+}
+
+/**
+ * Appends `source` to the upload at `request.path`.
+ *
+ * A body that fails midway is not an error here: what arrived is kept and `failure` says why.
+ *
+ * @throws `UPLOAD_OFFSET_MISMATCH` with nothing written; driver errors when writing or syncing failed
+ */
+export async function appendUpload(
+  driver: StorageDriver,
+  request: AppendRequest,
+  source: ByteSource,
+): Promise<AppendOutcome> {
+  const hash = await createUploadHash(request.hash);
+  const writer = await driver.openWriter(request.path, { append: true });
+  let isOpen = true;
+  try {
+    if (writer.sizeBytes !== request.offset) {
+      throw offsetMismatch(writer.sizeBytes);
+    }
+    const failure = await pump(source, async (bytes) => {
+      // Started first, so that the disk works while the hash does.
+      const written = writer.write(bytes);
+      try {
+        hash.update(bytes);
+      } finally {
+        await written;
+      }
+    });
+    await writer.close();
+    isOpen = false;
+    return {
+      sizeBytes: writer.sizeBytes,
+      ...hash.finish(),
+      ...(failure === undefined ? {} : { failure }),
+    };
+  } finally {
+    if (isOpen) {
+      // The first error is the one to tell; a failing close of a failed writer adds nothing.
+      await writer.close().catch(() => {});
+    }
+  }
+}
+
+/** Moves every piece to `sink`. Gives back the source's failure; throws the sink's. */
+async function pump(
+  source: ByteSource,
+  sink: (bytes: Uint8Array) => Promise<void>,
+): Promise<unknown> {
+  for (;;) {
+    let piece: Uint8Array | undefined;
+    try {
+      piece = await source.read();
+    } catch (error) {
+      return error ?? new Error('body failed');
+    }
+    if (piece === undefined) {
+      return undefined;
+    }
+    await sink(piece);
+  }
+}
+
+/** Reads a stored file once and digests it. @throws PathNotFoundError and other driver errors */
+export async function digestFile(
+  driver: StorageDriver,
+  path: string,
+  algorithms: readonly DigestAlgorithm[],
+  signal?: AbortSignal,
+): Promise<{ sizeBytes: number; digests: Digests }> {
+  const hash = nativeHash(algorithms);
+  const source = await driver.open(path, signal === undefined ? {} : { signal });
+  let sizeBytes = 0;
+  const failure = await pump(source, (bytes) => {
+    sizeBytes += bytes.length;
+    hash.update(bytes);
+    return Promise.resolve();
+  });
+  if (failure !== undefined) {
+    throw failure;
+  }
+  return { sizeBytes, ...hash.finish() };
+}
+
+/** True for `offsetMismatch`, whichever thread threw it. */
+export function isOffsetMismatch(error: unknown): error is CodedError & { detail: number } {
+  return hasCode(error, 'UPLOAD_OFFSET_MISMATCH');
+}

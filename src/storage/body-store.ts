@@ -1,0 +1,61 @@
+/**
+ * Who writes request bodies into uploads and digests stored files. `pool` fits it with worker threads for large
+ * bodies; `inlineBodyStore` does the same on the calling thread.
+ */
+
+import type { ByteSource } from '../bytes.ts';
+import type { DigestAlgorithm } from '../oci/digest.ts';
+import {
+  type AppendOutcome,
+  type AppendRequest,
+  appendUpload,
+  digestFile,
+} from './append-upload.ts';
+import type { StorageDriver } from './driver.ts';
+import type { Digests } from './upload-hash.ts';
+
+/** A body to store: its pieces belong to the reader, who hands each buffer back with `give`. */
+export interface BodySource extends ByteSource {
+  /** `undefined` when the length was not announced. */
+  readonly sizeBytes: number | undefined;
+  readonly pool: { give(buffer: Uint8Array): void };
+}
+
+export interface BodyStore {
+  /** See appendUpload. @throws `UNAVAILABLE` when every queue is full, with nothing written */
+  append(request: AppendRequest, body: BodySource): Promise<AppendOutcome>;
+  /** Reads a stored file once and digests it. */
+  digestFile(
+    path: string,
+    algorithms: readonly DigestAlgorithm[],
+  ): Promise<{ sizeBytes: number; digests: Digests }>;
+}
+
+export function inlineBodyStore(driver: StorageDriver): BodyStore {
+  return {
+    append: (request, body) => appendUpload(driver, request, givingBack(body)),
+    digestFile: (path, algorithms) => digestFile(driver, path, algorithms),
+  };
+}
+
+/** Hands each buffer back once the next piece is asked for, which is when the reader is done with it. */
+export function givingBack(body: BodySource): ByteSource {
+  let held: Uint8Array | undefined;
+  const giveBack = (): void => {
+    if (held !== undefined) {
+      body.pool.give(held);
+      held = undefined;
+    }
+  };
+  return {
+    async read(): Promise<Uint8Array | undefined> {
+      giveBack();
+      held = await body.read();
+      return held;
+    },
+    cancel(reason): void {
+      giveBack();
+      body.cancel(reason);
+    },
+  };
+}

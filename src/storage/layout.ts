@@ -1,0 +1,118 @@
+/**
+ * The only file that builds a storage path. The tree is Distribution's, byte for byte (reference 6.1):
+ *
+ *   /docker/registry/v2/
+ *     blobs/<alg>/<xx>/<hex>/data                       bytes of blobs and manifests
+ *     repositories/<name>/
+ *       _layers/<alg>/<hex>/link                        the repository may see that blob
+ *       _manifests/revisions/<alg>/<hex>/link           … that manifest
+ *       _manifests/tags/<tag>/current/link              digest the tag points at
+ *       _manifests/tags/<tag>/index/<alg>/<hex>/link    digests it ever pointed at
+ *       _uploads/<id>/startedat, data, hashstates/<alg>/<offset>
+ *
+ * Ours, ignored by Distribution and rebuilt from the rest:
+ *       _manifests/referrers/<alg>/<subject hex>/<alg>-<hex>   descriptor of a referrer, as it is listed
+ *       _manifests/referrers/complete                   every revision of the repository was looked at
+ *       _uploads/<id>/longshore                         digest so far of a streamed upload (upload-store.ts)
+ */
+
+import { algorithmOf, type Digest, type DigestAlgorithm, encodedOf } from '../oci/digest.ts';
+import type { RepositoryName, Tag } from '../oci/reference.ts';
+
+export const rootPath = '/docker/registry/v2';
+export const repositoriesPath: string = `${rootPath}/repositories`;
+export const blobsPath: string = `${rootPath}/blobs`;
+
+function byDigest(digest: Digest): string {
+  return `${algorithmOf(digest)}/${encodedOf(digest)}`;
+}
+
+export function blobDirectory(digest: Digest): string {
+  const encoded = encodedOf(digest);
+  return `${blobsPath}/${algorithmOf(digest)}/${encoded.slice(0, 2)}/${encoded}`;
+}
+
+export function blobDataPath(digest: Digest): string {
+  return `${blobDirectory(digest)}/data`;
+}
+
+export function repositoryPath(name: RepositoryName): string {
+  return `${repositoriesPath}/${name}`;
+}
+
+export function layerLinkPath(name: RepositoryName, digest: Digest): string {
+  return `${repositoriesPath}/${name}/_layers/${byDigest(digest)}/link`;
+}
+
+export function manifestsPath(name: RepositoryName): string {
+  return `${repositoriesPath}/${name}/_manifests`;
+}
+
+export function revisionsPath(name: RepositoryName): string {
+  return `${manifestsPath(name)}/revisions`;
+}
+
+export function revisionLinkPath(name: RepositoryName, digest: Digest): string {
+  return `${revisionsPath(name)}/${byDigest(digest)}/link`;
+}
+
+export function tagsPath(name: RepositoryName): string {
+  return `${manifestsPath(name)}/tags`;
+}
+
+export function tagPath(name: RepositoryName, tag: Tag): string {
+  return `${tagsPath(name)}/${tag}`;
+}
+
+export function tagLinkPath(name: RepositoryName, tag: Tag): string {
+  return `${tagPath(name, tag)}/current/link`;
+}
+
+export function tagIndexLinkPath(name: RepositoryName, tag: Tag, digest: Digest): string {
+  return `${tagPath(name, tag)}/index/${byDigest(digest)}/link`;
+}
+
+export function uploadsPath(name: RepositoryName): string {
+  return `${repositoriesPath}/${name}/_uploads`;
+}
+
+export function uploadPath(name: RepositoryName, id: string): string {
+  return `${uploadsPath(name)}/${id}`;
+}
+
+export function uploadDataPath(name: RepositoryName, id: string): string {
+  return `${uploadPath(name, id)}/data`;
+}
+
+export function uploadStartedAtPath(name: RepositoryName, id: string): string {
+  return `${uploadPath(name, id)}/startedat`;
+}
+
+export function uploadHashStatePath(
+  name: RepositoryName,
+  id: string,
+  algorithm: DigestAlgorithm,
+  offset: number,
+): string {
+  return `${uploadPath(name, id)}/hashstates/${algorithm}/${offset}`;
+}
+
+export function uploadNotePath(name: RepositoryName, id: string): string {
+  return `${uploadPath(name, id)}/longshore`;
+}
+
+export function referrersPath(name: RepositoryName): string {
+  return `${manifestsPath(name)}/referrers`;
+}
+
+export function referrersOfPath(name: RepositoryName, subject: Digest): string {
+  return `${referrersPath(name)}/${byDigest(subject)}`;
+}
+
+export function referrerPath(name: RepositoryName, subject: Digest, referrer: Digest): string {
+  return `${referrersOfPath(name, subject)}/${algorithmOf(referrer)}-${encodedOf(referrer)}`;
+}
+
+export function referrersCompletePath(name: RepositoryName): string {
+  return `${referrersPath(name)}/complete`;
+}

@@ -1,0 +1,119 @@
+/**
+ * Running digests of an upload: native ones, fast but tied to this process, and a resumable SHA-256 whose state can be
+ * saved and loaded in the format of Distribution's `hashstates` files. Used where bodies are written, on any thread.
+ */
+
+import { createHash, type Hash } from 'node:crypto';
+import { createSHA256 } from 'hash-wasm';
+import type { DigestAlgorithm } from '../oci/digest.ts';
+
+/** Hex digests by algorithm. */
+export type Digests = Partial<Record<DigestAlgorithm, string>>;
+
+/** How an append hashes what it writes. Structured-clone-safe: it travels to workers. */
+export type HashPlan =
+  /** Digest of these bytes alone; only useful when the append starts at offset 0. */
+  | { readonly kind: 'native'; readonly algorithms: readonly DigestAlgorithm[] }
+  /** SHA-256 that goes on from `state` (or starts) and is saved at the end. */
+  | { readonly kind: 'resumable'; readonly state?: Uint8Array }
+  | { readonly kind: 'none' };
+
+export interface UploadHash {
+  update(bytes: Uint8Array): void;
+  /** Digests of everything since the start of the upload. Ends the hash. */
+  finish(): { digests: Digests; state?: Uint8Array };
+}
+
+export async function createUploadHash(plan: HashPlan): Promise<UploadHash> {
+  if (plan.kind === 'native') {
+    return nativeHash(plan.algorithms);
+  }
+  if (plan.kind === 'resumable') {
+    return resumableHash(plan.state);
+  }
+  return { update: () => {}, finish: () => ({ digests: {} }) };
+}
+
+export function nativeHash(algorithms: readonly DigestAlgorithm[]): UploadHash {
+  const hashes: [DigestAlgorithm, Hash][] = algorithms.map((name) => [name, createHash(name)]);
+  return {
+    update(bytes): void {
+      for (const [, hash] of hashes) {
+        hash.update(bytes);
+      }
+    },
+    finish(): { digests: Digests } {
+      const digests: Digests = {};
+      for (const [name, hash] of hashes) {
+        digests[name] = hash.digest('hex');
+      }
+      return { digests };
+    },
+  };
+}
+
+async function resumableHash(state: Uint8Array | undefined): Promise<UploadHash> {
+  const hash = await createSHA256();
+  hash.init();
+  if (state !== undefined) {
+    // The head of a saved state names the library's build: take it from this one.
+    hash.load(fromHashState(state, hash.save()));
+  }
+  return {
+    update(bytes): void {
+      hash.update(bytes);
+    },
+    finish(): { digests: Digests; state: Uint8Array } {
+      const saved = toHashState(hash.save());
+      return { digests: { sha256: hash.digest('hex') }, state: saved };
+    },
+  };
+}
+
+/*
+ * Distribution's state (reference 3.5), 108 bytes:      hash-wasm's state, 116 bytes, numbers little-endian:
+ *   0  'sha' 0x03                                         0  id of the build
+ *   4  chaining words, 8 x u32 big-endian                 4  block buffer, 64 bytes (stale past the pending ones)
+ *  36  block buffer, 64 bytes, zero-filled               68  total length, u64
+ * 100  total length, u64 big-endian                      76  chaining words, 8 x u32
+ *                                                       108  digest length 32, padding
+ */
+export const hashStateBytes = 108;
+const magic = Buffer.from('sha\x03', 'latin1');
+const blockBytes = 64;
+const wasm = { block: 4, length: 68, words: 76 } as const;
+const go = { words: 4, block: 36, length: 100 } as const;
+
+/** Whether bytes can be a saved state of exactly `offset` hashed bytes. */
+export function isHashState(bytes: Uint8Array, offset: number): boolean {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return (
+    view.length === hashStateBytes &&
+    view.subarray(0, magic.length).equals(magic) &&
+    view.readBigUInt64BE(go.length) === BigInt(offset)
+  );
+}
+
+function toHashState(saved: Uint8Array): Uint8Array {
+  const from = Buffer.from(saved.buffer, saved.byteOffset, saved.byteLength);
+  const state = Buffer.alloc(hashStateBytes);
+  const length = from.readBigUInt64LE(wasm.length);
+  magic.copy(state);
+  for (let word = 0; word < 8; word++) {
+    state.writeUInt32BE(from.readUInt32LE(wasm.words + 4 * word), go.words + 4 * word);
+  }
+  from.copy(state, go.block, wasm.block, wasm.block + Number(length % BigInt(blockBytes)));
+  state.writeBigUInt64BE(length, go.length);
+  return state;
+}
+
+function fromHashState(state: Uint8Array, template: Uint8Array): Uint8Array {
+  const from = Buffer.from(state.buffer, state.byteOffset, state.byteLength);
+  const saved = Buffer.from(template);
+  from.copy(saved, wasm.block, go.block, go.block + blockBytes);
+  saved.writeBigUInt64LE(from.readBigUInt64BE(go.length), wasm.length);
+  for (let word = 0; word < 8; word++) {
+    saved.writeUInt32LE(from.readUInt32BE(go.words + 4 * word), wasm.words + 4 * word);
+  }
+  return saved;
+}

@@ -1,0 +1,80 @@
+/**
+ * What the pool's threads run: a switch over jobs. Returns facts and errors as values; logs nothing.
+ */
+
+import { errorText } from '../errors.ts';
+import { appendUpload, digestFile } from '../storage/append-upload.ts';
+import type { StorageDriver } from '../storage/driver.ts';
+import { openPortableDriver } from '../storage/drivers/table.ts';
+import { verifyPassword } from './bcrypt-job.ts';
+import { portSource } from './port-source.ts';
+import type {
+  AppendJob,
+  DigestJob,
+  DriverSpec,
+  JobValues,
+  WorkerJob,
+  WorkerResult,
+} from './protocol.ts';
+
+/** One driver per spec and thread, made at its first job. */
+const drivers: Map<string, Promise<StorageDriver>> = new Map();
+
+function driverOf(spec: DriverSpec): Promise<StorageDriver> {
+  const key = JSON.stringify(spec);
+  let driver = drivers.get(key);
+  if (driver === undefined) {
+    driver = openPortableDriver(spec);
+    // A driver that cannot be made is tried again by the next job.
+    driver.catch(() => drivers.delete(key));
+    drivers.set(key, driver);
+  }
+  return driver;
+}
+
+async function append(job: AppendJob): Promise<JobValues['append']> {
+  const source = portSource(job.port);
+  try {
+    const { failure: _, ...outcome } = await appendUpload(
+      await driverOf(job.driver),
+      job.request,
+      source,
+    );
+    return outcome;
+  } finally {
+    source.cancel();
+    job.port.close();
+  }
+}
+
+async function digest(job: DigestJob): Promise<JobValues['digest']> {
+  return digestFile(await driverOf(job.driver), job.path, job.algorithms);
+}
+
+function run(job: WorkerJob): Promise<JobValues[keyof JobValues]> {
+  switch (job.kind) {
+    case 'append':
+      return append(job);
+    case 'digest':
+      return digest(job);
+    case 'password':
+      return verifyPassword(job);
+  }
+}
+
+export default async function work(
+  job: WorkerJob,
+): Promise<WorkerResult<JobValues[keyof JobValues]>> {
+  try {
+    return { ok: true, value: await run(job) };
+  } catch (error) {
+    const coded = error as { code?: unknown; detail?: unknown; retryable?: unknown };
+    return {
+      ok: false,
+      code: typeof coded.code === 'string' ? coded.code : undefined,
+      message: errorText(error),
+      detail: coded.detail,
+      retryable: coded.retryable === true,
+    };
+  }
+}

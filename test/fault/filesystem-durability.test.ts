@@ -1,0 +1,134 @@
+/**
+ * What the filesystem driver has acknowledged outlives a power cut, and what a killed process leaves is never torn.
+ * Power cuts are worked out from the log of file calls (test/support/power-cut.ts); kills are real.
+ */
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { WriteStep } from '../../src/storage/driver.ts';
+import { createFilesystemDriver } from '../../src/storage/drivers/filesystem/driver.ts';
+import { noise, sha256 } from '../support/bytes.ts';
+import { buildDriver, DriverProcess, type Handle } from '../support/driver-process.ts';
+import { buildIoFault, type IoFault, ioFaultMissing } from '../support/io-fault.ts';
+import { PowerCut } from '../support/power-cut.ts';
+import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
+
+const missing = await ioFaultMissing();
+
+describe.skipIf(missing !== undefined)(`filesystem durability ${missing ?? ''}`, () => {
+  let tools: TempFolder;
+  let fault: IoFault;
+  let driverModule: string;
+
+  beforeAll(async () => {
+    tools = await tempFolder();
+    fault = await buildIoFault(tools.path);
+    driverModule = await buildDriver(tools.path);
+  });
+
+  afterAll(() => tools.remove());
+
+  it('acknowledges nothing that a power cut could take, with many commits at once', async () => {
+    const data = await tempFolder();
+    const log = join(tools.path, 'calls.log');
+    writeFileSync(log, '');
+    const driver = await DriverProcess.start(driverModule, data.path, {
+      ...fault.env,
+      IO_FAULT_LOG: log,
+    });
+    /** Call number -> paths that its acknowledgement promises. */
+    const promised = new Map<number, string[]>();
+    const acknowledged = (paths: string[], call: string, args: unknown[], on?: Handle) => {
+      promised.set(driver.nextId, paths);
+      return driver.call(call, args, on);
+    };
+    const push = async (n: number): Promise<void> => {
+      const up = `/uploads/${n}/data`;
+      const writer = await driver.call<Handle>('openWriter', [up, { append: false }]);
+      await driver.call('write', [noise(1000)], writer);
+      await acknowledged([up], 'close', [], writer);
+      const again = await driver.call<Handle>('openWriter', [up, { append: true }]);
+      await driver.call('write', [noise(9_000_000 / (1 + (n % 40)))], again);
+      await acknowledged([up], 'commit', [], again);
+      // Several meet in one new folder, and several commit the same blob.
+      const blob = `/blobs/${n % 4}/${n % 20}/data`;
+      const link = `/repo${n % 3}/layers/${n}/link`;
+      const steps: WriteStep[] = [
+        { kind: 'move', from: up, to: blob, keepExisting: true },
+        { kind: 'put', path: link, content: `${n}` },
+      ];
+      await acknowledged([blob, link], 'apply', [steps]);
+      await acknowledged([`/repo${n % 3}/tags/t${n % 5}`], 'put', [
+        `/repo${n % 3}/tags/t${n % 5}`,
+        'x',
+      ]);
+      await acknowledged([blob, link], 'delete', [`/uploads/${n}`]);
+    };
+    try {
+      await Promise.all(Array.from({ length: 40 }, (_, n) => push(n)));
+      // Small commits into one folder, so many at once that they share its syncs.
+      await Promise.all(
+        Array.from({ length: 300 }, (_, n) => {
+          const path = `/repo0/tags/burst${n}`;
+          return acknowledged([path], 'put', [path, 'x']);
+        }),
+      );
+    } finally {
+      await driver.stop();
+    }
+
+    const powerCut = new PowerCut(data.path);
+    let checkedPaths = 0;
+    for (const line of readFileSync(log, 'utf8').trimEnd().split('\n')) {
+      for (const path of promised.get(powerCut.take(line) ?? -1) ?? []) {
+        expect(powerCut.loss(path)).toBeUndefined();
+        checkedPaths += 1;
+      }
+    }
+    expect(checkedPaths).toBe(40 * 7 + 300);
+    await data.remove();
+  });
+
+  it('leaves every file whole when the process is killed at any moment, and goes on from there', async () => {
+    const data = await tempFolder();
+    for (let round = 1; round <= 12; round += 1) {
+      const driver = await DriverProcess.start(driverModule, data.path, {});
+      const acknowledged: string[] = [];
+      // Killed when so many are acknowledged: always in the middle of others.
+      const enough = round * 3;
+      const puts = await new Promise<Promise<unknown>[]>((stop) => {
+        const started = Array.from({ length: 40 }, async (_, n) => {
+          const content = noise(100 + n * 997, n + 1);
+          const path = `/d${n % 7}/${sha256(content)}`;
+          try {
+            await driver.call('put', [path, content]);
+          } catch {
+            // The process is gone: nothing was promised.
+            return;
+          }
+          if (acknowledged.push(path) === enough) {
+            stop(started);
+          }
+        });
+      });
+      await driver.stop();
+      await Promise.all(puts);
+      expect(acknowledged.length).toBeGreaterThanOrEqual(enough);
+
+      const reader = createFilesystemDriver({ rootdirectory: data.path, maxthreads: 100 });
+      for (const path of acknowledged) {
+        expect(await reader.stat(path)).toBeDefined();
+      }
+      for (const folder of (await reader.list('/')) ?? []) {
+        for (const { name } of (await reader.list(`/${folder.name}`)) ?? []) {
+          expect(sha256(await reader.get(`/${folder.name}/${name}`))).toBe(name);
+        }
+        if (round % 2 === 0) {
+          await reader.delete(`/${folder.name}`);
+        }
+      }
+    }
+    await data.remove();
+  });
+});

@@ -1,0 +1,106 @@
+/** Debian's pebble, a real ACME server, with its resolver that sends every name to this machine. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { Pair } from './certificates.ts';
+
+export const pebbleMissing: string | undefined = existsSync('/usr/bin/pebble')
+  ? undefined
+  : 'skipped: Debian package pebble is not installed';
+
+export interface Pebble {
+  readonly directoryUrl: string;
+  /** Ports that it asks to prove a host. */
+  readonly tlsPort: number;
+  readonly httpPort: number;
+  /** Everything it printed so far. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+export async function startPebble(folder: string, server: Pair): Promise<Pebble> {
+  const [api, management, httpPort, tlsPort, dns, dnsManagement] = await freePorts(6);
+  const config = join(folder, 'pebble.json');
+  await writeFile(
+    config,
+    JSON.stringify({
+      pebble: {
+        listenAddress: `127.0.0.1:${api}`,
+        managementListenAddress: `127.0.0.1:${management}`,
+        certificate: server.certificate,
+        privateKey: server.key,
+        httpPort,
+        tlsPort,
+        ocspResponderURL: '',
+        externalAccountBindingRequired: false,
+      },
+    }),
+  );
+  let output = '';
+  const start = async (command: string, args: string[], ready: RegExp): Promise<ChildProcess> => {
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // The refused nonces stay on: clients must cope with them.
+      env: { PATH: process.env['PATH'], PEBBLE_VA_NOSLEEP: '1' },
+    });
+    let own = '';
+    const collect = (bytes: Buffer): void => {
+      own += bytes;
+      output += bytes;
+    };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    while (!ready.test(own)) {
+      await Promise.race([once(child.stdout, 'data'), once(child.stderr, 'data')]);
+    }
+    return child;
+  };
+  const resolver = await start(
+    'pebble-challtestsrv',
+    [
+      ...['-management', `127.0.0.1:${dnsManagement}`, '-dns01', `127.0.0.1:${dns}`],
+      ...['-http01', '', '-https01', '', '-tlsalpn01', ''],
+      ...['-defaultIPv4', '127.0.0.1', '-defaultIPv6', ''],
+    ],
+    /management server/i,
+  );
+  const pebble = await start(
+    'pebble',
+    ['-config', config, '-dnsserver', `127.0.0.1:${dns}`],
+    /ACME directory available/,
+  );
+  return {
+    directoryUrl: `https://localhost:${api}/dir`,
+    tlsPort: tlsPort ?? 0,
+    httpPort: httpPort ?? 0,
+    log: () => output,
+    async stop(): Promise<void> {
+      for (const child of [pebble, resolver]) {
+        child.kill();
+        if (child.exitCode === null) await once(child, 'exit');
+      }
+    },
+  };
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return server;
+    }),
+  );
+  return await Promise.all(
+    servers.map(async (server) => {
+      const { port } = server.address() as { port: number };
+      server.close();
+      await once(server, 'close');
+      return port;
+    }),
+  );
+}

@@ -1,0 +1,114 @@
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, expect, it } from 'vitest';
+import { createBufferPool } from '../../../../src/http/buffer-pool.ts';
+import type { FrontEnd } from '../../../../src/http/exchange.ts';
+import { createUwsFrontEnd } from '../../../../src/http/uws/front-end.ts';
+import { silentLogger } from '../../../../src/observe/logger.ts';
+import { readMessage } from '../../../support/http-call.ts';
+import { ScriptedHandler, text } from '../../../support/scripted-handler.ts';
+import { loadUwsForTests } from '../../../support/uws.ts';
+
+const uws = loadUwsForTests();
+const folder = mkdtempSync(join(tmpdir(), 'longshore-listen-'));
+const running: FrontEnd[] = [];
+
+function frontEnd(): FrontEnd {
+  const handler = new ScriptedHandler();
+  handler.on('/who', (exchange) => text(200, `<${exchange.remoteAddress}>`));
+  const made = createUwsFrontEnd({
+    uws,
+    handler,
+    logger: silentLogger,
+    pool: createBufferPool({ maxBuffers: 4 }),
+    limits: {
+      maxHeaderBytes: 32_768,
+      headerTimeoutMs: 10_000,
+      idleTimeoutMs: 10_000,
+      noProgressTimeoutMs: 60_000,
+      maxConnections: 100,
+    },
+  });
+  running.push(made);
+  return made;
+}
+
+function ask(at: { socketPath: string } | { host: string; port: number }): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ ...at, path: '/who', agent: false }, (message) => {
+      readMessage(message).then((bytes) => resolve(bytes.toString()), reject);
+    });
+    outgoing.once('error', reject);
+    outgoing.end();
+  });
+}
+
+afterEach(async () => {
+  for (const one of running.splice(0)) {
+    await one.close(0);
+  }
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+it('listens on a unix socket, replaces one that nobody serves, and removes its own', async () => {
+  const path = join(folder, 'registry.sock');
+  const dead = createServer();
+  await new Promise<void>((resolve) => dead.listen(path, resolve));
+  // A server that dies leaves its file behind; a rename away and back keeps close() from removing it.
+  renameSync(path, `${path}.kept`);
+  await new Promise<void>((resolve) => dead.close(() => resolve()));
+  renameSync(`${path}.kept`, path);
+
+  const one = frontEnd();
+  expect(await one.listen({ kind: 'unix', path })).toEqual({ text: path, port: 0 });
+  expect(await ask({ socketPath: path })).toBe('<>');
+  await expect(frontEnd().listen({ kind: 'unix', path })).rejects.toMatchObject({
+    code: 'LISTEN_FAILED',
+    message: `cannot listen on ${path}: address already in use`,
+  });
+  await one.close(0);
+  expect(existsSync(path)).toBe(false);
+});
+
+it('does not touch a file that is no socket', async () => {
+  const path = join(folder, 'precious');
+  writeFileSync(path, 'data');
+  await expect(frontEnd().listen({ kind: 'unix', path })).rejects.toMatchObject({
+    code: 'LISTEN_FAILED',
+    message: `cannot listen on ${path}: the file exists and is not a socket`,
+  });
+  expect(existsSync(path)).toBe(true);
+});
+
+it('names the cause when a unix socket cannot be made', async () => {
+  const path = join(folder, 'no-such-folder', 'registry.sock');
+  await expect(frontEnd().listen({ kind: 'unix', path })).rejects.toMatchObject({
+    code: 'LISTEN_FAILED',
+    message: expect.stringContaining(path),
+  });
+});
+
+it('listens on IPv6, and shows IPv4 clients of a dual-stack listener by their own address', async () => {
+  const one = frontEnd();
+  const loopback = await one.listen({ kind: 'tcp', host: '::1', port: 0 });
+  expect(loopback.text).toBe(`[::1]:${loopback.port}`);
+  expect(await ask({ host: '::1', port: loopback.port })).toBe('<::1>');
+  const any = await one.listen({ kind: 'tcp', host: '', port: 0 });
+  expect(await ask({ host: '127.0.0.1', port: any.port })).toBe('<127.0.0.1>');
+});
+
+it('says in one line what is wrong with an address', async () => {
+  await expect(
+    frontEnd().listen({ kind: 'tcp', host: '192.0.2.1', port: 0 }),
+  ).rejects.toMatchObject({
+    code: 'LISTEN_FAILED',
+    message: expect.stringMatching(/^cannot listen on 192\.0\.2\.1:0: .*EADDRNOTAVAIL.*$/),
+  });
+  await expect(frontEnd().listen({ kind: 'fd', fd: 3 })).rejects.toMatchObject({
+    code: 'LISTEN_FAILED',
+    message: expect.stringContaining('http.frontend'),
+  });
+});

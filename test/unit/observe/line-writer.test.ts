@@ -1,0 +1,123 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { LineWriter } from '../../../src/observe/line-writer.ts';
+import { aLogFile, type LogFile } from '../../support/log-file.ts';
+
+describe('LineWriter', () => {
+  let file: LogFile;
+  beforeEach(() => {
+    file = aLogFile();
+  });
+  afterEach(() => file.remove());
+
+  it('lets lines wait for company, then writes them in order', async () => {
+    const writer = new LineWriter(file.fd, { flushAfterMs: 20 });
+    writer.write('one\n');
+    writer.write('two\n');
+    expect(file.text()).toBe('');
+    await vi.waitFor(() => expect(file.text()).toBe('one\ntwo\n'));
+    await writer.close();
+  });
+
+  it('writes a full chunk without waiting for the timer', async () => {
+    const writer = new LineWriter(file.fd, { flushAfterMs: 3_600_000, chunkChars: 10 });
+    writer.write('0123456789\n');
+    await vi.waitFor(() => expect(file.text()).toBe('0123456789\n'));
+    await writer.close();
+  });
+
+  it('close writes all that is pending and takes no more', async () => {
+    const writer = new LineWriter(file.fd, { flushAfterMs: 3_600_000, chunkChars: 64 });
+    const lines = Array.from({ length: 500 }, (_, index) => `line ${index} ünï\n`);
+    for (const line of lines) {
+      writer.write(line);
+    }
+    await writer.close();
+    writer.write('late\n');
+    await writer.close();
+    expect(file.text()).toBe(lines.join(''));
+  });
+
+  it('flushSync has written when it returns', async () => {
+    const writer = new LineWriter(file.fd, { flushAfterMs: 3_600_000 });
+    writer.write('fatal\n');
+    writer.flushSync();
+    expect(file.text()).toBe('fatal\n');
+    await writer.close();
+  });
+
+  it('leaves no exit listener behind', async () => {
+    const before = process.listenerCount('exit');
+    const writer = new LineWriter(file.fd, { flushAfterMs: 20 });
+    expect(process.listenerCount('exit')).toBe(before + 1);
+    await writer.close();
+    expect(process.listenerCount('exit')).toBe(before);
+  });
+});
+
+describe('LineWriter on a pipe', () => {
+  let folder: string;
+  let path: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'log-pipe-'));
+    path = join(folder, 'pipe');
+    execFileSync('mkfifo', [path]);
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it('goes on silently when the reader is gone', async () => {
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    closeSync(reader);
+    const writer = new LineWriter(fd, { flushAfterMs: 3_600_000 });
+    writer.write('to nobody\n');
+    await writer.close();
+    const second = new LineWriter(fd, { flushAfterMs: 3_600_000 });
+    second.write('to nobody\n');
+    second.flushSync();
+    await second.close();
+    closeSync(fd);
+  });
+
+  it('drops and counts lines beyond its bound, loses no other, and tells once output flows', async () => {
+    const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    const line = `${'x'.repeat(999)}\n`;
+    let reported: (lines: number) => void = () => {};
+    const report = new Promise<number>((resolve) => {
+      reported = resolve;
+    });
+    const writer = new LineWriter(fd, {
+      flushAfterMs: 5,
+      limitChars: 100_000,
+      onDropped: (lines) => reported(lines),
+    });
+    const total = 1000;
+    for (let count = 0; count < total; count += 1) {
+      writer.write(line);
+    }
+    expect(writer.droppedLines).toBeGreaterThan(0);
+
+    const reader = spawn('cat', [path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let readBytes = 0;
+    reader.stdout.on('data', (piece: Buffer) => {
+      readBytes += piece.length;
+    });
+    expect(await report).toBe(writer.droppedLines);
+    await writer.close();
+    closeSync(fd);
+    await once(reader, 'close');
+    expect(readBytes).toBe((total - writer.droppedLines) * line.length);
+  });
+
+  it('close gives up on a reader that stands still', async () => {
+    const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+    const writer = new LineWriter(fd, { flushAfterMs: 5 });
+    writer.write(`${'x'.repeat(200_000)}\n`);
+    await writer.close(50);
+    closeSync(fd);
+  });
+});

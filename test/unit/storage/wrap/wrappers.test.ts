@@ -1,0 +1,185 @@
+/** The wrappers around drivers. The driver inside is the in-memory one, with single methods replaced to misbehave. */
+
+import { describe, expect, it } from 'vitest';
+import { ClientGoneError } from '../../../../src/errors.ts';
+import { silentLogger } from '../../../../src/observe/logger.ts';
+import type { StorageDriver } from '../../../../src/storage/driver.ts';
+import { createMemoryDriver } from '../../../../src/storage/drivers/memory/driver.ts';
+import { createDriver, openPortableDriver } from '../../../../src/storage/drivers/table.ts';
+import { checked } from '../../../../src/storage/wrap/checked.ts';
+import { Gate } from '../../../../src/storage/wrap/gate.ts';
+import { limited } from '../../../../src/storage/wrap/limited.ts';
+import { timed } from '../../../../src/storage/wrap/timed.ts';
+import { storageDriverSuite } from '../../../suites/storage-driver.ts';
+
+const memoryAbilities = {
+  emptyFolders: true,
+  appendsToCommitted: true,
+  bigChunkBytes: 1024 * 1024,
+  redirectMethods: [],
+} as const;
+
+storageDriverSuite('inmemory behind every wrapper', memoryAbilities, async () => ({
+  driver: timed(limited(createMemoryDriver(), new Gate('inmemory', 2)), () => {}),
+  tearDown: async () => {},
+}));
+
+/** The in-memory driver with some methods replaced. */
+function aDriver(changes: Partial<StorageDriver>): StorageDriver {
+  const driver = createMemoryDriver();
+  return new Proxy(driver, {
+    get(target, key: keyof StorageDriver) {
+      const value = changes[key] ?? target[key];
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+describe('checked', () => {
+  it('turns foreign errors of calls and streams into driver errors, with their cause', async () => {
+    const cause = new Error('socket hang up');
+    const fail = (): Promise<never> => Promise.reject(cause);
+    const driver = checked(
+      aDriver({
+        get: fail,
+        open: async () => ({ read: fail, cancel: () => {} }),
+        openWriter: async () => ({
+          sizeBytes: 0,
+          write: fail,
+          close: fail,
+          commit: fail,
+          cancel: fail,
+        }),
+      }),
+    );
+    const expected = {
+      name: 'DriverError',
+      code: 'DRIVER_FAILED',
+      message: 'inmemory: socket hang up',
+      retryable: false,
+      cause,
+    };
+    await expect(driver.get('/a')).rejects.toMatchObject(expected);
+    await expect((await driver.open('/a')).read()).rejects.toMatchObject(expected);
+    const writer = await driver.openWriter('/a', { append: false });
+    await expect(writer.write(Buffer.alloc(1))).rejects.toMatchObject(expected);
+    await expect(writer.cancel()).rejects.toMatchObject(expected);
+  });
+
+  it('lets aborts through as they are', async () => {
+    const gone = new ClientGoneError();
+    const driver = checked(aDriver({ get: () => Promise.reject(gone) }));
+    await expect(driver.get('/a')).rejects.toBe(gone);
+  });
+
+  it('hides names that no path can reach, and fills the page up', async () => {
+    const inner = createMemoryDriver();
+    for (const name of ['a', 'b', 'lost+found', 'm n', 'x', 'y']) {
+      await inner.put(`/d/${name}`, '');
+    }
+    const driver = checked(inner);
+    const names = async (options: object): Promise<string[] | undefined> =>
+      (await driver.list('/d', options))?.map((entry) => entry.name);
+    expect(await names({})).toEqual(['a', 'b', 'x', 'y']);
+    expect(await names({ limit: 3 })).toEqual(['a', 'b', 'x']);
+    expect(await names({ limit: 2, after: 'b' })).toEqual(['x', 'y']);
+    expect(await names({ limit: 9 })).toEqual(['a', 'b', 'x', 'y']);
+  });
+
+  it('passes the purge of uploads on only where the driver has one', async () => {
+    expect(checked(createMemoryDriver()).purgeUploads).toBeUndefined();
+    const driver = checked(aDriver({ purgeUploads: async (prefix) => prefix.length }));
+    expect(await driver.purgeUploads?.('/abc', 0)).toBe(4);
+    await expect(driver.purgeUploads?.('/../x', 0)).rejects.toMatchObject({
+      code: 'DRIVER_INVALID_PATH',
+    });
+  });
+});
+
+describe('timed', () => {
+  it('observes Distribution’s action names, failures included, streams not', async () => {
+    const seen: string[] = [];
+    const driver = timed(createMemoryDriver(), (action, seconds) => {
+      expect(seconds).toBeGreaterThanOrEqual(0);
+      seen.push(action);
+    });
+    await driver.put('/a', 'x');
+    await driver.get('/a');
+    await driver.get('/none').catch(() => {});
+    await driver.stat('/a');
+    await driver.list('/');
+    await driver.move('/a', '/b');
+    await driver.apply([
+      { kind: 'put', path: '/c', content: '' },
+      { kind: 'move', from: '/c', to: '/d' },
+    ]);
+    await driver.redirectUrl('/b', { method: 'GET', clientAddress: '' });
+    await (await driver.open('/b')).read();
+    await (await driver.openWriter('/e', { append: false })).commit();
+    await driver.delete('/b');
+    expect(seen).toEqual([
+      'PutContent',
+      'GetContent',
+      'GetContent',
+      'Stat',
+      'List',
+      'Move',
+      'PutContent',
+      'Move',
+      'RedirectURL',
+      'Delete',
+    ]);
+  });
+});
+
+describe('limited', () => {
+  it('bounds driver calls, reads and writes together', async () => {
+    let running = 0;
+    let most = 0;
+    const track = async <T>(value: T): Promise<T> => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise((resolve) => setImmediate(resolve));
+      running -= 1;
+      return value;
+    };
+    const driver = limited(
+      aDriver({
+        stat: () => track(undefined),
+        open: () => track({ read: () => track(undefined), cancel: () => {} }),
+        openWriter: () =>
+          track({
+            sizeBytes: 0,
+            write: () => track(undefined),
+            close: () => track(undefined),
+            commit: () => track(undefined),
+            cancel: () => track(undefined),
+          }),
+      }),
+      new Gate('test', 3),
+    );
+    await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        await driver.stat('/a');
+        await (await driver.open('/a')).read();
+        const writer = await driver.openWriter('/a', { append: false });
+        await writer.write(Buffer.alloc(1));
+        await writer.commit();
+      }),
+    );
+    expect(most).toBe(3);
+  });
+});
+
+describe('the table of drivers', () => {
+  it('makes each driver under its own name', async () => {
+    const made = [
+      await openPortableDriver({
+        name: 'filesystem',
+        options: { rootdirectory: '/nowhere', maxthreads: 1 },
+      }),
+      await createDriver('inmemory', {}, silentLogger),
+    ];
+    expect(made.map((driver) => driver.name)).toEqual(['filesystem', 'inmemory']);
+  });
+});
