@@ -245,3 +245,61 @@ it('says to raise chunksize once 10,000 parts cannot hold the upload', async () 
   await writer.close();
   expect(await on.driver.uploadSizeBytes(path)).toBe(10_000 * chunkBytes);
 });
+
+describe('commitTo', () => {
+  const target = '/docker/registry/v2/blobs/sha256/ab/abcd/data';
+
+  it('puts what fits into one part straight where it belongs', async () => {
+    on = await onFake();
+    await writeSession(noise(1000), false);
+    on.fake.forgetCalls();
+    const writer = await on.driver.openWriter(path, { append: true });
+    await writer.commitTo?.(target);
+    expect(on.fake.calls.map(({ call }) => call)).toEqual([
+      'GetObject',
+      'PutObject',
+      'DeleteObject',
+    ]);
+    expect([...on.fake.objects.keys()]).toEqual([target.slice(1)]);
+    expect((await drain(await on.driver.open(target))).equals(noise(1000))).toBe(true);
+    await expect(writer.commit()).rejects.toThrow(/already committed/);
+  });
+
+  it('copies a larger upload, and leaves nothing behind', async () => {
+    on = await onFake({ equalParts: true });
+    await writeSession(noise(7 * mebibyte), false);
+    const writer = await on.driver.openWriter(path, { append: true });
+    await writer.write(noise(6 * mebibyte));
+    await writer.commitTo?.(target);
+    expect([...on.fake.objects.keys()]).toEqual([target.slice(1)]);
+    expect(on.fake.uploads.size).toBe(0);
+    expect((await on.driver.stat(target))?.sizeBytes).toBe(13 * mebibyte);
+  });
+
+  it('leaves no object when the upload is cancelled after a failed copy', async () => {
+    on = await onFake();
+    on.fake.plan('CopyObject', { kind: 'error', status: 403, code: 'AccessDenied' });
+    const writer = await on.driver.openWriter(path, { append: false });
+    await writer.write(noise(6 * mebibyte));
+    await expect(writer.commitTo?.(target)).rejects.toThrow(/AccessDenied/);
+    await writer.cancel();
+    expect(on.fake.objects.size).toBe(0);
+  });
+
+  it('can be tried again, here or by another writer, when the copy failed', async () => {
+    on = await onFake({ equalParts: true });
+    const content = noise(12 * mebibyte);
+    on.fake.plan('CopyObject', { kind: 'error', status: 403, code: 'AccessDenied' }, 2);
+    await writeSession(content.subarray(0, 6 * mebibyte), false);
+    const writer = await on.driver.openWriter(path, { append: true });
+    await writer.write(content.subarray(6 * mebibyte));
+    await expect(writer.commitTo?.(target)).rejects.toThrow(/AccessDenied/);
+    await expect(writer.commitTo?.(target)).rejects.toThrow(/AccessDenied/);
+    await writer.close();
+    expect(await on.driver.uploadSizeBytes(path)).toBe(content.length);
+    const again = await on.driver.openWriter(path, { append: true });
+    await again.commitTo?.(target);
+    expect((await drain(await on.driver.open(target))).equals(content)).toBe(true);
+    expect([...on.fake.objects.keys()]).toEqual([target.slice(1)]);
+  });
+});
