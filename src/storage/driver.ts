@@ -162,6 +162,11 @@ export interface FileWriter {
   write(bytes: Uint8Array): Promise<void>;
   close(): Promise<void>;
   commit(): Promise<void>;
+  /**
+   * Commit and move in one, where that is cheaper than `commit` and then `move` (object stores: no copy for what was
+   * still in memory). Replaces what is at `path`. Absent where a move costs nothing.
+   */
+  commitTo?(path: string): Promise<void>;
   cancel(): Promise<void>;
 }
 

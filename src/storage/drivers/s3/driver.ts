@@ -79,7 +79,7 @@ export class S3Driver implements StorageDriver {
     this.#signer = signer;
     this.#keys = createKeys(store.settings.root);
     const states = new UploadStates(store);
-    this.#tools = { store, states, buffers: new PartBuffers() };
+    this.#tools = { store, states, buffers: new PartBuffers(), keys: this.#keys };
     this.#remover = new Remover(store, states);
   }
 
