@@ -121,6 +121,36 @@ describe.each([false, true])('hostile and odd HTTP/1 clients, h2c %s', (h2c) => 
     expect(await outcome.promise).toMatchObject({ code: 'CLIENT_GONE' });
   });
 
+  it('serves what came whole before the noise, then closes', async () => {
+    const { port, handler } = await run();
+    const mayFinish = gate();
+    const isRunning = gate();
+    handler.on('/slow', async () => {
+      isRunning.open();
+      await mayFinish.promise;
+      return text(200, 'served');
+    });
+    const connection = await RawConnection.open(port);
+    connection.send('GET /slow HTTP/1.1\r\nHost: x\r\n\r\nnoise\r\n\r\n');
+    await isRunning.promise;
+    mayFinish.open();
+    expect(await connection.closed()).toMatch(/^HTTP\/1\.1 200 [\s\S]*served$/);
+  });
+
+  it('cuts a connection that pipelines without end', async () => {
+    const { port, handler } = await run();
+    const mayFinish = gate();
+    handler.on('/wait', async () => {
+      await mayFinish.promise;
+      return text(200, 'late');
+    });
+    const connection = await RawConnection.open(port);
+    connection.send('GET /wait HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10_000));
+    expect(await connection.closed()).toBe('');
+    expect(handler.handledPaths.length).toBeLessThan(100);
+    mayFinish.open();
+  });
+
   it('ends an upload that is cut before its last chunk', async () => {
     const { port, handler } = await run();
     const outcome = gate<unknown>();
