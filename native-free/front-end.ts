@@ -15,7 +15,12 @@ import type {
   ListenAddress,
   RequestHandler,
 } from '../src/http/exchange.ts';
-import { boundTcp, clearStaleSocket, listenFailure } from '../src/http/listen-address.ts';
+import {
+  addressText,
+  boundTcp,
+  clearStaleSocket,
+  listenFailure,
+} from '../src/http/listen-address.ts';
 import type { Logger } from '../src/observe/logger.ts';
 import { type Connection, Connections } from './connections.ts';
 import { createExchangeRunner } from './exchange-runner.ts';
@@ -158,7 +163,8 @@ export function createNodeFrontEnd(options: NodeFrontEndOptions): FrontEnd {
     tls?.listening();
     const bound = door.address();
     if (bound === null || typeof bound === 'string') {
-      return { text: typeof bound === 'string' ? bound : '', port: 0 };
+      // Node does not know the path of an inherited unix socket.
+      return { text: bound || addressText(address), port: 0 };
     }
     return boundTcp(bound.address, bound.port);
   }

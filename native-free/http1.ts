@@ -23,6 +23,9 @@ import { rawRefusal, refusal } from './refusal.ts';
 import { type HeaderPairs, type ReplySink, sendReply } from './send-reply.ts';
 import { drainSmall, isWorthDraining, linger } from './unread-body.ts';
 
+/** Requests that one connection may have under way; no registry client pipelines more than a few. */
+const maxPipelined = 64;
+
 export interface Http1Parts {
   readonly runner: ExchangeRunner;
   readonly connections: Connections;
@@ -40,7 +43,7 @@ export interface Http1 {
 export function createHttp1(parts: Http1Parts): Http1 {
   const { runner, connections, limits, pool, logger } = parts;
   const byConnection = new WeakMap<Socket, Connection>();
-  const open = new WeakMap<Socket, Set<NodeExchange>>();
+  const open = new WeakMap<Socket, Map<NodeExchange, IncomingMessage>>();
 
   const options: ServerOptions = {
     insecureHTTPParser: false,
@@ -69,6 +72,8 @@ export function createHttp1(parts: Http1Parts): Http1 {
       request.socket.destroy();
       return;
     }
+    // Node emits it for writes that come after the connection's end; `close` tells the same.
+    response.on('error', () => {});
     void serve(request, response, connection);
   };
   server.on('request', onRequest);
@@ -83,7 +88,7 @@ export function createHttp1(parts: Http1Parts): Http1 {
     answerBroken(error, socket);
   });
   server.on('timeout', (socket: Socket) => {
-    const exchanges = [...(open.get(socket) ?? [])];
+    const exchanges = [...(open.get(socket)?.keys() ?? [])];
     if (exchanges.length > 0 && !exchanges.some((exchange) => exchange.isWaitingForClient)) {
       // The storage is slow, not the client: look again later.
       socket.setTimeout(limits.noProgressTimeoutMs);
@@ -104,9 +109,13 @@ export function createHttp1(parts: Http1Parts): Http1 {
       return;
     }
     const { socket } = request;
+    if (connection.openExchanges >= maxPipelined) {
+      socket.destroy();
+      return;
+    }
     const exchange = toExchange(request, response, pool);
     const exchanges = open.get(socket);
-    exchanges?.add(exchange);
+    exchanges?.set(exchange, request);
     connections.exchangeStarted(connection);
     response.once('close', () => {
       if (!response.writableFinished) exchange.abort(new ClientGoneError());
@@ -115,6 +124,7 @@ export function createHttp1(parts: Http1Parts): Http1 {
     await runner.run(exchange, http1Sink(request, response, connections, exchange));
     exchanges?.delete(exchange);
     connections.exchangeEnded(connection);
+    if (refused.has(socket) && exchanges?.size === 0) connection.end();
   }
 
   function answerBroken(error: Error & { code?: string }, socket: Socket): void {
@@ -122,11 +132,21 @@ export function createHttp1(parts: Http1Parts): Http1 {
       socket.destroySoon();
       return;
     }
-    const exchanges = [...(open.get(socket) ?? [])];
-    const isReplying = exchanges.some((exchange) => exchange.isReplying);
+    const exchanges = open.get(socket) ?? new Map<NodeExchange, IncomingMessage>();
+    const isReset = error.code === 'ECONNRESET' || !socket.writable;
+    if (
+      !isReset &&
+      exchanges.size > 0 &&
+      [...exchanges.values()].every(({ complete }) => complete)
+    ) {
+      // What came whole before is served; the connection ends with it.
+      refused.add(socket);
+      return;
+    }
+    const isReplying = [...exchanges.keys()].some((exchange) => exchange.isReplying);
     giveUp(socket, new ClientGoneError(`broken request: ${error.message}`));
     // A refusal may only go out where the client can take it for the answer to its broken request.
-    if (error.code === 'ECONNRESET' || !socket.writable || isReplying || exchanges.length > 1) {
+    if (isReset || isReplying || exchanges.size > 1) {
       socket.destroy();
       return;
     }
@@ -137,14 +157,14 @@ export function createHttp1(parts: Http1Parts): Http1 {
   }
 
   function giveUp(socket: Socket, reason: ClientGoneError): void {
-    for (const exchange of open.get(socket) ?? []) exchange.abort(reason);
+    for (const exchange of open.get(socket)?.keys() ?? []) exchange.abort(reason);
   }
 
   return {
     server,
     accept(socket: Socket, connection: Connection): void {
       byConnection.set(socket, connection);
-      open.set(socket, new Set());
+      open.set(socket, new Map());
       connection.end = () => socket.destroySoon();
       server.emit('connection', socket);
     },
