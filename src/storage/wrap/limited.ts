@@ -27,7 +27,8 @@ export function limited(driver: StorageDriver, gate: Gate): StorageDriver {
     uploadSizeBytes: (path) => gate.run(() => driver.uploadSizeBytes(path)),
     redirectUrl: (path, request) => driver.redirectUrl(path, request),
     ...(purge && {
-      purgeUploads: (prefix, olderThanMs) => gate.run(() => purge(prefix, olderThanMs)),
+      purgeUploads: (prefix, olderThanMs, options) =>
+        gate.run(() => purge(prefix, olderThanMs, options)),
     }),
     close: () => driver.close(),
   };
