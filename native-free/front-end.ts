@@ -115,6 +115,7 @@ export function createNodeFrontEnd(options: NodeFrontEndOptions): FrontEnd {
   }
 
   function onSecure(raw: Socket, door: TlsDoor): void {
+    raw.allowHalfOpen = false;
     ofRaw.set(raw, connections.add(raw));
     raw.on('error', (error) => logger.debug('connection failed', { error: error.message }));
     door.accept(raw);

@@ -15,7 +15,7 @@ import type { TLSSocket } from 'node:tls';
 import { ClientGoneError } from '../src/errors.ts';
 import type { BufferPool, FrontEndLimits, Reply } from '../src/http/exchange.ts';
 import type { Logger } from '../src/observe/logger.ts';
-import { emptyBody, StreamBody } from './body-source.ts';
+import { type BodyHooks, emptyBody, StreamBody } from './body-source.ts';
 import type { Connection, Connections } from './connections.ts';
 import type { ExchangeRunner } from './exchange-runner.ts';
 import { NodeExchange, noProgress } from './node-exchange.ts';
@@ -196,8 +196,11 @@ function toExchange(
   const { socket, headers } = request;
   const length = headers['content-length'];
   const hasBody = headers['transfer-encoding'] !== undefined || Number(length ?? 0) > 0;
-  const continueFirst = (): void => {
-    if (expectsContinue(request) && !response.headersSent) response.writeContinue();
+  const hooks: BodyHooks = {
+    beforeFirstRead(): void {
+      if (expectsContinue(request) && !response.headersSent) response.writeContinue();
+    },
+    isCutShort: () => !request.complete,
   };
   return new NodeExchange({
     method: request.method ?? 'GET',
@@ -211,12 +214,7 @@ function toExchange(
       return Array.isArray(value) ? value.join(', ') : value;
     },
     body: hasBody
-      ? new StreamBody(
-          request,
-          pool,
-          length === undefined ? undefined : Number(length),
-          continueFirst,
-        )
+      ? new StreamBody(request, pool, length === undefined ? undefined : Number(length), hooks)
       : emptyBody(pool),
   });
 }

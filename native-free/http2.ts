@@ -15,7 +15,7 @@ import {
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { ClientGoneError } from '../src/errors.ts';
-import { emptyBody, StreamBody } from './body-source.ts';
+import { type BodyHooks, emptyBody, StreamBody } from './body-source.ts';
 import type { Connection } from './connections.ts';
 import { type Http1Parts, plainAddress } from './http1.ts';
 import { NodeExchange, noProgress } from './node-exchange.ts';
@@ -55,6 +55,7 @@ export function createHttp2(parts: Http1Parts): Http2 {
 
   function startSession(session: ServerHttp2Session, socket: Socket, connection: Connection): void {
     connection.end = () => session.close();
+    connection.announceEnd = () => session.close();
     session.setLocalWindowSize(sessionWindowBytes);
     session.setTimeout(limits.idleTimeoutMs, () => {
       if (connection.openExchanges === 0) session.close();
@@ -99,9 +100,12 @@ export function createHttp2(parts: Http1Parts): Http2 {
     function toExchange(request: ServerHttp2Stream, fields: IncomingHttpHeaders): NodeExchange {
       const length = fields['content-length'];
       const hasBody = !request.endAfterHeaders && Number(length ?? 1) > 0;
-      const continueFirst = (): void => {
-        if (fields.expect === undefined || request.headersSent || request.destroyed) return;
-        request.additionalHeaders({ ':status': 100 });
+      const hooks: BodyHooks = {
+        beforeFirstRead(): void {
+          if (fields.expect === undefined || request.headersSent || request.destroyed) return;
+          request.additionalHeaders({ ':status': 100 });
+        },
+        isCutShort: () => request.aborted || request.rstCode !== constants.NGHTTP2_NO_ERROR,
       };
       return new NodeExchange({
         method: fields[':method'] ?? 'GET',
@@ -115,12 +119,7 @@ export function createHttp2(parts: Http1Parts): Http2 {
           return Array.isArray(value) ? value.join(', ') : value;
         },
         body: hasBody
-          ? new StreamBody(
-              request,
-              pool,
-              length === undefined ? undefined : Number(length),
-              continueFirst,
-            )
+          ? new StreamBody(request, pool, length === undefined ? undefined : Number(length), hooks)
           : emptyBody(pool),
       });
     }
@@ -129,6 +128,8 @@ export function createHttp2(parts: Http1Parts): Http2 {
   return {
     server,
     accept(socket: Socket, connection: Connection): void {
+      // A session ends with its input; HTTP/1 alone wants to answer half-closed clients.
+      socket.allowHalfOpen = false;
       // The server makes the session, and says so, while it takes the connection in.
       server.once('session', (session) => startSession(session, socket, connection));
       server.emit('connection', socket);

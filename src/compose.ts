@@ -31,6 +31,8 @@ import type { Logger } from './observe/logger.ts';
 import { createMetrics, type Metrics, type MetricsPage, noMetrics } from './observe/metrics.ts';
 import { uuidV7 } from './observe/uuid.ts';
 import { compileGoRegExp } from './options/go-regexp.ts';
+import { StorageThread } from './pool/storage-thread.ts';
+import { threadedBodyStore, threadedDriver } from './pool/threaded-driver.ts';
 import { WorkerPool } from './pool/worker-pool.ts';
 import { BlobLocations } from './registry/blob-locations.ts';
 import type { RegistryContext, RegistrySettings } from './registry/context.ts';
@@ -114,15 +116,21 @@ async function start(
   const { driverName, driverOptions } = chosenDriver(config);
   const raw = await createDriver(driverName, driverOptions, logger);
   undo.push(() => raw.close());
-  const driver = checked(
-    metrics.isOn
-      ? timed(raw, (action, seconds) => metrics.storageAction(raw.name, action, seconds))
-      : raw,
-  );
   const workers = new WorkerPool(config.workers, portableDriver(driverName, driverOptions));
   undo.push(() => workers.close());
+  const thread =
+    driverName === 'filesystem'
+      ? new StorageThread(portableDriver(driverName, driverOptions), raw.name, logger)
+      : undefined;
+  undo.push(() => thread?.close());
+  const placed = thread === undefined ? raw : threadedDriver(raw, thread);
+  const driver = checked(
+    metrics.isOn
+      ? timed(placed, (action, seconds) => metrics.storageAction(raw.name, action, seconds))
+      : placed,
+  );
 
-  const registry = createContext(config, driver, workers, metrics, logger);
+  const registry = createContext(config, { driver, workers, thread, metrics, logger });
   const uploads = new UploadSessions(registry);
   undo.push(() => uploads.settle());
 
@@ -238,12 +246,17 @@ export function chosenDriver(config: Config): { driverName: string; driverOption
 
 function createContext(
   config: Config,
-  driver: StorageDriver,
-  workers: WorkerPool,
-  metrics: Metrics,
-  logger: Logger,
+  parts: {
+    driver: StorageDriver;
+    workers: WorkerPool;
+    thread: StorageThread | undefined;
+    metrics: Metrics;
+    logger: Logger;
+  },
 ): RegistryContext {
-  const inline = inlineBodyStore(driver);
+  const { driver, logger, metrics, thread, workers } = parts;
+  const inline =
+    thread === undefined ? inlineBodyStore(driver) : threadedBodyStore(thread, workers);
   const { smallbody } = config.workers;
   return {
     driver,

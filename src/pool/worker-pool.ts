@@ -11,7 +11,6 @@ import { CodedError } from '../errors.ts';
 import type { DigestAlgorithm } from '../oci/digest.ts';
 import type { AppendOutcome, AppendRequest } from '../storage/append-upload.ts';
 import type { BodySource, BodyStore } from '../storage/body-store.ts';
-import { DriverError } from '../storage/driver.ts';
 import type { Digests } from '../storage/upload-hash.ts';
 import type {
   DriverSpec,
@@ -23,6 +22,7 @@ import type {
 } from '../worker/protocol.ts';
 import { workerEntryUrl } from './entry-url.ts';
 import type { WorkersOptions } from './options.ts';
+import { rebuildError } from './rebuild-error.ts';
 
 /** Jobs that one thread keeps going: they wait for the disk most of the time, and syncs of many are one journal commit. */
 const jobsPerWorker = 32;
@@ -153,19 +153,6 @@ export class WorkerPool implements BodyStore {
     }
     throw rebuildError(result);
   }
-}
-
-/** The error a worker reported, as the class that callers on this thread expect. */
-function rebuildError(result: WorkerResult<unknown> & { ok: false }): Error {
-  const { code, message, detail, retryable } = result;
-  if (code?.startsWith('DRIVER_')) {
-    const [driver = '', ...text] = message.split(': ');
-    return new DriverError(driver, code as `DRIVER_${string}`, text.join(': '), {
-      retryable,
-      detail,
-    });
-  }
-  return code === undefined ? new Error(message) : new CodedError(code, message, { detail });
 }
 
 /** A full queue is the client's to retry; a thread that died under a job is ours, and so is one being stopped. */

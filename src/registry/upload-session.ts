@@ -29,7 +29,7 @@ import {
 } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/reference.ts';
 import { type AppendOutcome, isOffsetMismatch } from '../storage/append-upload.ts';
-import type { BodySource } from '../storage/body-store.ts';
+import { type BodySource, readBody } from '../storage/body-store.ts';
 import { DriverCode, type WriteStep } from '../storage/driver.ts';
 import { blobDataPath, uploadDataPath } from '../storage/layout.ts';
 import type { Digests, HashPlan } from '../storage/upload-hash.ts';
@@ -422,12 +422,11 @@ function digestMismatch(digest: Digest): CodedError {
 }
 
 async function readSmall(body: BodySource): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for (let piece = await body.read(); piece !== undefined; piece = await body.read()) {
-    pieces.push(Buffer.from(piece));
-    body.pool.give(piece);
+  const { bytes, failure } = await readBody(body);
+  if (failure !== undefined) {
+    throw failure;
   }
-  return Buffer.concat(pieces);
+  return bytes;
 }
 
 function smallBody(bytes: Buffer): BodySource {

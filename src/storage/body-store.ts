@@ -40,6 +40,29 @@ export function inlineBodyStore(driver: StorageDriver): BodyStore {
   };
 }
 
+/**
+ * The whole of a body that is known to be small, and why it ended early if it did. One piece, as most small bodies
+ * are, is copied once: its buffer goes back at once.
+ */
+export async function readBody(
+  body: BodySource,
+): Promise<{ readonly bytes: Buffer; readonly failure?: unknown }> {
+  const pieces: Buffer[] = [];
+  const whole = (): Buffer => {
+    const [first, ...more] = pieces;
+    return first !== undefined && more.length === 0 ? first : Buffer.concat(pieces);
+  };
+  try {
+    for (let piece = await body.read(); piece !== undefined; piece = await body.read()) {
+      pieces.push(Buffer.from(piece));
+      body.pool.give(piece);
+    }
+  } catch (error) {
+    return { bytes: whole(), failure: error ?? new Error('body failed') };
+  }
+  return { bytes: whole() };
+}
+
 /** Hands each buffer back once the next piece is asked for, which is when the reader is done with it. */
 export function givingBack(body: BodySource): ByteSource {
   let held: Uint8Array | undefined;

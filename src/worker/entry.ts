@@ -2,11 +2,11 @@
  * What the pool's threads run: a switch over jobs. Returns facts and errors as values; logs nothing.
  */
 
-import { errorText } from '../errors.ts';
 import { appendUpload, digestFile } from '../storage/append-upload.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { openPortableDriver } from '../storage/drivers/table.ts';
 import { verifyPassword } from './bcrypt-job.ts';
+import { failure } from './failure.ts';
 import { portSource } from './port-source.ts';
 import type {
   AppendJob,
@@ -16,6 +16,7 @@ import type {
   WorkerJob,
   WorkerResult,
 } from './protocol.ts';
+import { serveStorage } from './serve-storage.ts';
 
 /** One driver per spec and thread, made at its first job. */
 const drivers: Map<string, Promise<StorageDriver>> = new Map();
@@ -59,6 +60,8 @@ function run(job: WorkerJob): Promise<JobValues[keyof JobValues]> {
       return digest(job);
     case 'password':
       return verifyPassword(job);
+    case 'serve':
+      return serveStorage(driverOf(job.driver), job.port);
   }
 }
 
@@ -68,13 +71,6 @@ export default async function work(
   try {
     return { ok: true, value: await run(job) };
   } catch (error) {
-    const coded = error as { code?: unknown; detail?: unknown; retryable?: unknown };
-    return {
-      ok: false,
-      code: typeof coded.code === 'string' ? coded.code : undefined,
-      message: errorText(error),
-      detail: coded.detail,
-      retryable: coded.retryable === true,
-    };
+    return failure(error);
   }
 }

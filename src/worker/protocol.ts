@@ -33,13 +33,37 @@ export interface DigestJob {
   readonly bytesPerSecond?: number;
 }
 
+/**
+ * Serves storage calls over a port until it closes. One such job runs for as long as the pool: the short operations of
+ * a file system are cheaper on a thread that may wait for the disk than through libuv's pool (file-calls.ts).
+ */
+export interface ServeJob {
+  readonly kind: 'serve';
+  readonly driver: DriverSpec;
+  readonly port: MessagePort;
+}
+
+/** Calls that a storage thread takes. `appendUpload` is storage/append-upload.ts with the body's bytes at hand. */
+export type StorageMethod =
+  | 'get'
+  | 'put'
+  | 'apply'
+  | 'stat'
+  | 'delete'
+  | 'uploadSizeBytes'
+  | 'appendUpload';
+
+/** Sent in batches, one message per turn of the sender's loop. Arrays, since they clone cheaper than objects. */
+export type StorageCall = readonly [id: number, method: StorageMethod, args: readonly unknown[]];
+export type StorageAnswer = readonly [id: number, result: WorkerResult<unknown>];
+
 export interface PasswordJob {
   readonly kind: 'password';
   readonly password: string;
   readonly hash: string;
 }
 
-export type WorkerJob = AppendJob | DigestJob | PasswordJob;
+export type WorkerJob = AppendJob | DigestJob | PasswordJob | ServeJob;
 
 /** What a job of each kind gives back. */
 export interface JobValues {
@@ -47,6 +71,7 @@ export interface JobValues {
   append: Omit<AppendOutcome, 'failure'>;
   digest: { sizeBytes: number; digests: Digests };
   password: boolean;
+  serve: undefined;
 }
 
 export type WorkerResult<Value> =

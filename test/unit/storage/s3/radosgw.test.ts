@@ -9,7 +9,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HeadObjectCommand, ListMultipartUploadsCommand, type S3Client } from '@aws-sdk/client-s3';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Secret } from '../../../../src/options/secret.ts';
 import type { StorageDriver } from '../../../../src/storage/driver.ts';
 import { createS3Driver } from '../../../../src/storage/drivers/s3/driver.ts';
@@ -94,11 +94,19 @@ describe.skipIf(skipped !== undefined)(`s3aws and radosgw ${skipped ?? ''}`, () 
     expect((await drain(await driver.open('/data'))).equals(noise(6 * mebibyte))).toBe(true);
   });
 
-  it('verifies TLS unless told not to', async () => {
-    const { tlsEndpoint } = gateway;
+  it('verifies TLS, by the bundle of the environment too, unless told not to', async () => {
+    const { tlsEndpoint, certificateFile } = gateway;
     if (tlsEndpoint === undefined) {
       return;
     }
+    vi.stubEnv('AWS_CA_BUNDLE', certificateFile);
+    const trusting = await aDriver({ regionendpoint: tlsEndpoint });
+    expect(await trusting.stat('/tls')).toBeUndefined();
+    vi.stubEnv('AWS_CA_BUNDLE', '/nowhere.pem');
+    await expect(aDriver({ regionendpoint: tlsEndpoint })).rejects.toThrow(
+      /AWS_CA_BUNDLE cannot be read/,
+    );
+    vi.stubEnv('AWS_CA_BUNDLE', undefined);
     await expect(createS3Driver(optionsOf({ regionendpoint: tlsEndpoint }))).rejects.toThrow(
       /self-signed certificate/,
     );
@@ -107,6 +115,7 @@ describe.skipIf(skipped !== undefined)(`s3aws and radosgw ${skipped ?? ''}`, () 
     await driver.put('/tls/b', 'over tls');
     expect((await driver.get('/tls/a')).toString()).toBe('over tls');
     await driver.delete('/tls');
+    vi.unstubAllEnvs();
   });
 
   it('purges uploads that nobody finishes', async () => {

@@ -124,6 +124,12 @@ describe('faults that are tried again', () => {
       { kind: 'error', status: 500, code: 'InternalError' },
       1,
     ],
+    [
+      'a clock that differs',
+      'UploadPart',
+      { kind: 'error', status: 403, code: 'RequestTimeTooSkewed' },
+      1,
+    ],
     ['a cut inside a part', 'UploadPart', { kind: 'cut request' }, 2],
     ['a lost answer to a part', 'UploadPart', { kind: 'lost answer' }, 1],
     [

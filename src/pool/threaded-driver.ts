@@ -1,0 +1,62 @@
+/**
+ * A driver whose short operations run on the storage thread. What streams (open) or walks (list) stays here, where one
+ * call more or less does not matter; both see the same files.
+ */
+
+import type { ByteSource } from '../bytes.ts';
+import type { AppendOutcome, AppendRequest } from '../storage/append-upload.ts';
+import { type BodySource, type BodyStore, readBody } from '../storage/body-store.ts';
+import type {
+  Durability,
+  FileFacts,
+  FileWriter,
+  ListEntry,
+  ListOptions,
+  RedirectRequest,
+  StorageDriver,
+  WriteStep,
+} from '../storage/driver.ts';
+import type { StorageThread } from './storage-thread.ts';
+
+export function threadedDriver(local: StorageDriver, thread: StorageThread): StorageDriver {
+  const purge = local.purgeUploads?.bind(local);
+  const call = <T>(...args: Parameters<StorageThread['call']>): Promise<T> =>
+    thread.call(...args) as Promise<T>;
+  return {
+    name: local.name,
+    abilities: local.abilities,
+    get: async (path: string): Promise<Buffer> => asBuffer(await call<Uint8Array>('get', [path])),
+    put: (path: string, content: Uint8Array | string, options?: Durability): Promise<void> =>
+      call('put', [path, content, options]),
+    apply: (steps: readonly WriteStep[]): Promise<void> => call('apply', [steps]),
+    stat: (path: string): Promise<FileFacts | undefined> => call('stat', [path]),
+    delete: (path: string, options?: Durability): Promise<void> => call('delete', [path, options]),
+    uploadSizeBytes: (path: string): Promise<number | undefined> => call('uploadSizeBytes', [path]),
+    move: (from: string, to: string): Promise<void> =>
+      call('apply', [[{ kind: 'move', from, to }]]),
+    open: (path, options): Promise<ByteSource> => local.open(path, options),
+    list: (path: string, options?: ListOptions): Promise<readonly ListEntry[] | undefined> =>
+      local.list(path, options),
+    openWriter: (path, options): Promise<FileWriter> => local.openWriter(path, options),
+    redirectUrl: (path: string, request: RedirectRequest): Promise<string | undefined> =>
+      local.redirectUrl(path, request),
+    ...(purge === undefined ? {} : { purgeUploads: purge }),
+    close: () => local.close(),
+  };
+}
+
+/** Small bodies, hashed and stored by the storage thread: one message there and one back. */
+export function threadedBodyStore(thread: StorageThread, others: BodyStore): BodyStore {
+  return {
+    append: async (request: AppendRequest, body: BodySource): Promise<AppendOutcome> => {
+      const { bytes, failure } = await readBody(body);
+      const outcome = (await thread.call('appendUpload', [request, bytes])) as AppendOutcome;
+      return failure === undefined ? outcome : { ...outcome, failure };
+    },
+    digestFile: (path, algorithms) => others.digestFile(path, algorithms),
+  };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,51 @@
+/** The storage thread: takes batches of driver calls, starts them in order, answers in batches as they end. */
+
+import type { MessagePort } from 'node:worker_threads';
+import { bytesSource } from '../bytes.ts';
+import { type AppendRequest, appendUpload } from '../storage/append-upload.ts';
+import type { StorageDriver } from '../storage/driver.ts';
+import { failure } from './failure.ts';
+import type { StorageAnswer, StorageCall, StorageMethod, WorkerResult } from './protocol.ts';
+
+/** Resolves when the other side closes the port. */
+export async function serveStorage(
+  opening: Promise<StorageDriver>,
+  port: MessagePort,
+): Promise<undefined> {
+  const driver = await opening;
+  let answers: StorageAnswer[] = [];
+  const send = (): void => {
+    const batch = answers;
+    answers = [];
+    port.postMessage(batch);
+  };
+  const answer = (id: number, result: WorkerResult<unknown>): void => {
+    // Whatever else ends in this turn of the loop goes with the same message.
+    if (answers.push([id, result]) === 1) {
+      setImmediate(send);
+    }
+  };
+  port.on('message', (batch: readonly StorageCall[]) => {
+    for (const [id, method, args] of batch) {
+      run(driver, method, args).then(
+        (value) => answer(id, { ok: true, value }),
+        (error: unknown) => answer(id, failure(error)),
+      );
+    }
+  });
+  await new Promise<void>((resolve) => port.once('close', () => resolve()));
+  return undefined;
+}
+
+function run(
+  driver: StorageDriver,
+  method: StorageMethod,
+  args: readonly unknown[],
+): Promise<unknown> {
+  if (method === 'appendUpload') {
+    const [request, bytes] = args as [AppendRequest, Uint8Array];
+    return appendUpload(driver, request, bytesSource(bytes));
+  }
+  const call = driver[method] as (...args: unknown[]) => Promise<unknown>;
+  return call.apply(driver, [...args]);
+}
