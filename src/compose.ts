@@ -235,7 +235,7 @@ async function undoAll(undo: Undo[], logger: Logger): Promise<void> {
   }
 }
 
-function chosenDriver(config: Config): { driverName: string; driverOptions: unknown } {
+export function chosenDriver(config: Config): { driverName: string; driverOptions: unknown } {
   const { cache, delete: _, maintenance, redirect, tag, ...drivers } = config.storage;
   const [chosen] = Object.entries(drivers).filter(([, options]) => options !== undefined);
   if (chosen === undefined) {
@@ -284,7 +284,7 @@ function createCache(config: Config, metrics: Metrics): DescriptorCache {
     : noDescriptorCache;
 }
 
-function registrySettings(config: Config, smallBodyBytes: number): RegistrySettings {
+export function registrySettings(config: Config, smallBodyBytes: number): RegistrySettings {
   const { validation, policy, storage } = config;
   return {
     deleteEnabled: storage.delete.enabled,

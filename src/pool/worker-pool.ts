@@ -51,13 +51,14 @@ export class WorkerPool implements BodyStore {
   #died = 0;
   #isClosing = false;
 
-  constructor(options: WorkersOptions, driver: DriverSpec) {
+  /** `entry` is the module that threads run; worker/entry unless a test brings its own. */
+  constructor(options: WorkersOptions, driver: DriverSpec, entry: URL = workerEntryUrl) {
     const threads =
       options.count > 0 ? options.count : Math.min(maxWorkers, Math.max(2, availableParallelism()));
     this.#driver = driver;
     this.#maxInFlightBytes = options.inflightbytes;
     this.#piscina = new Piscina({
-      filename: fileURLToPath(workerEntryUrl),
+      filename: fileURLToPath(entry),
       minThreads: threads,
       maxThreads: threads,
       concurrentTasksPerWorker: jobsPerWorker,
@@ -89,12 +90,14 @@ export class WorkerPool implements BodyStore {
   digestFile(
     path: string,
     algorithms: readonly DigestAlgorithm[],
+    bytesPerSecond?: number,
   ): Promise<{ sizeBytes: number; digests: Digests }> {
     return this.#run<JobValues['digest']>({
       kind: 'digest',
       driver: this.#driver,
       path,
       algorithms,
+      ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
     });
   }
 

@@ -3,6 +3,7 @@
  * (small bodies, drivers that threads cannot share) and the workers; it knows neither sockets nor sessions.
  */
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ByteSource } from '../bytes.ts';
 import { CodedError, hasCode } from '../errors.ts';
 import type { DigestAlgorithm } from '../oci/digest.ts';
@@ -97,20 +98,27 @@ async function pump(
   }
 }
 
-/** Reads a stored file once and digests it. @throws PathNotFoundError and other driver errors */
+/**
+ * Reads a stored file once and digests it, no faster than `bytesPerSecond` where that is given.
+ *
+ * @throws PathNotFoundError and other driver errors
+ */
 export async function digestFile(
   driver: StorageDriver,
   path: string,
   algorithms: readonly DigestAlgorithm[],
-  signal?: AbortSignal,
+  bytesPerSecond?: number,
 ): Promise<{ sizeBytes: number; digests: Digests }> {
   const hash = nativeHash(algorithms);
-  const source = await driver.open(path, signal === undefined ? {} : { signal });
+  const source = await driver.open(path);
+  const startedAtMs = performance.now();
   let sizeBytes = 0;
-  const failure = await pump(source, (bytes) => {
+  const failure = await pump(source, async (bytes) => {
     sizeBytes += bytes.length;
     hash.update(bytes);
-    return Promise.resolve();
+    if (bytesPerSecond !== undefined) {
+      await delay(startedAtMs + (sizeBytes / bytesPerSecond) * 1000 - performance.now());
+    }
   });
   if (failure !== undefined) {
     throw failure;

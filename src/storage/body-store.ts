@@ -24,17 +24,19 @@ export interface BodySource extends ByteSource {
 export interface BodyStore {
   /** See appendUpload. @throws `UNAVAILABLE` when every queue is full, with nothing written */
   append(request: AppendRequest, body: BodySource): Promise<AppendOutcome>;
-  /** Reads a stored file once and digests it. */
+  /** Reads a stored file once and digests it; `bytesPerSecond` bounds how fast. */
   digestFile(
     path: string,
     algorithms: readonly DigestAlgorithm[],
+    bytesPerSecond?: number,
   ): Promise<{ sizeBytes: number; digests: Digests }>;
 }
 
 export function inlineBodyStore(driver: StorageDriver): BodyStore {
   return {
     append: (request, body) => appendUpload(driver, request, givingBack(body)),
-    digestFile: (path, algorithms) => digestFile(driver, path, algorithms),
+    digestFile: (path, algorithms, bytesPerSecond) =>
+      digestFile(driver, path, algorithms, bytesPerSecond),
   };
 }
 

@@ -53,6 +53,10 @@ export interface DriverAbilities {
   readonly redirects: boolean;
 }
 
+export interface PurgeOptions {
+  readonly dryRun?: boolean;
+}
+
 /**
  * A kind of storage.
  *
@@ -129,8 +133,11 @@ export interface StorageDriver {
    */
   renameFolder?(from: string, to: string): Promise<void>;
 
-  /** Removes leftovers of unfinished uploads below `prefix` that no listing shows (S3 multipart uploads) older than the time. */
-  purgeUploads?(prefix: string, olderThanMs: number): Promise<number>;
+  /**
+   * Removes leftovers of writers below `prefix` that no listing shows (S3 multipart uploads, temp files) older than the
+   * time; with `dryRun` only counts them.
+   */
+  purgeUploads?(prefix: string, olderThanMs: number, options?: PurgeOptions): Promise<number>;
 
   /** Frees connections. Safe to call twice. */
   close(): Promise<void>;

@@ -16,6 +16,7 @@ export function splitBodyStore(
         request,
         body,
       ),
-    digestFile: (path, algorithms) => large.digestFile(path, algorithms),
+    digestFile: (path, algorithms, bytesPerSecond) =>
+      large.digestFile(path, algorithms, bytesPerSecond),
   };
 }

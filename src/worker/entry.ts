@@ -49,7 +49,7 @@ async function append(job: AppendJob): Promise<JobValues['append']> {
 }
 
 async function digest(job: DigestJob): Promise<JobValues['digest']> {
-  return digestFile(await driverOf(job.driver), job.path, job.algorithms);
+  return digestFile(await driverOf(job.driver), job.path, job.algorithms, job.bytesPerSecond);
 }
 
 function run(job: WorkerJob): Promise<JobValues[keyof JobValues]> {

@@ -30,6 +30,7 @@ export interface DigestJob {
   readonly driver: DriverSpec;
   readonly path: string;
   readonly algorithms: readonly DigestAlgorithm[];
+  readonly bytesPerSecond?: number;
 }
 
 /**

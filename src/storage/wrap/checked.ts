@@ -33,7 +33,7 @@ export function checked(driver: StorageDriver): StorageDriver {
 class Checked implements StorageDriver {
   readonly name: string;
   readonly abilities: StorageDriver['abilities'];
-  readonly purgeUploads?: (prefix: string, olderThanMs: number) => Promise<number>;
+  readonly purgeUploads?: NonNullable<StorageDriver['purgeUploads']>;
   readonly renameFolder?: (from: string, to: string) => Promise<void>;
   readonly #driver: StorageDriver;
   readonly #translated: Around;
@@ -53,8 +53,8 @@ class Checked implements StorageDriver {
     }
     const purge = driver.purgeUploads?.bind(driver);
     if (purge !== undefined) {
-      this.purgeUploads = (prefix, olderThanMs): Promise<number> =>
-        this.#call(() => purge(prefix, olderThanMs), prefix === '/' ? undefined : prefix);
+      this.purgeUploads = (prefix, olderThanMs, options): Promise<number> =>
+        this.#call(() => purge(prefix, olderThanMs, options), prefix === '/' ? undefined : prefix);
     }
   }
 

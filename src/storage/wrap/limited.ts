@@ -29,7 +29,8 @@ export function limited(driver: StorageDriver, gate: Gate): StorageDriver {
     redirectUrl: (path, request) => driver.redirectUrl(path, request),
     ...(rename && { renameFolder: (from, to) => gate.run(() => rename(from, to)) }),
     ...(purge && {
-      purgeUploads: (prefix, olderThanMs) => gate.run(() => purge(prefix, olderThanMs)),
+      purgeUploads: (prefix, olderThanMs, options) =>
+        gate.run(() => purge(prefix, olderThanMs, options)),
     }),
     close: () => driver.close(),
   };

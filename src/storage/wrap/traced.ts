@@ -25,11 +25,11 @@ export function traced(driver: StorageDriver, tracer: Tracer): StorageDriver {
     name: driver.name,
     abilities: driver.abilities,
     get: (path) => span('GetContent', at(path), () => driver.get(path)),
-    put: (path, content) =>
+    put: (path, content, options) =>
       span(
         'PutContent',
         { ...at(path), [`${prefix}.content.length`]: Buffer.byteLength(content) },
-        () => driver.put(path, content),
+        () => driver.put(path, content, options),
       ),
     apply: (steps) =>
       span('Apply', { [`${prefix}.steps`]: steps.length }, () => driver.apply(steps)),
@@ -43,7 +43,7 @@ export function traced(driver: StorageDriver, tracer: Tracer): StorageDriver {
       span('Move', { [`${prefix}.source.path`]: from, [`${prefix}.dest.path`]: to }, () =>
         driver.move(from, to),
       ),
-    delete: (path) => span('Delete', at(path), () => driver.delete(path)),
+    delete: (path, options) => span('Delete', at(path), () => driver.delete(path, options)),
     openWriter: (path, options) =>
       span('Writer', { ...at(path), [`${prefix}.append`]: options.append }, () =>
         driver.openWriter(path, options),

@@ -12,6 +12,7 @@ import type {
   FileWriter,
   ListEntry,
   ListOptions,
+  PurgeOptions,
   StorageDriver,
   WriteStep,
 } from '../../driver.ts';
@@ -136,8 +137,9 @@ class FilesystemDriver implements StorageDriver {
   }
 
   /** Temp files of writers that died are this driver's leftovers. */
-  purgeUploads(prefix: string, olderThanMs: number): Promise<number> {
-    return translating(prefix, removeStaleTemps(this.#toFile(prefix), olderThanMs));
+  purgeUploads(prefix: string, olderThanMs: number, options?: PurgeOptions): Promise<number> {
+    const folder = this.#toFile(prefix);
+    return translating(prefix, removeStaleTemps(folder, olderThanMs, options?.dryRun));
   }
 
   close(): Promise<void> {
