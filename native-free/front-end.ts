@@ -49,6 +49,11 @@ export interface NodeFrontEndOptions {
   readonly h2c: boolean;
 }
 
+export interface NodeFrontEnd extends FrontEnd {
+  /** Reads TLS files again, as on SIGHUP; new connections get them. Without TLS nothing happens. */
+  reload(): Promise<void>;
+}
+
 /**
  * ```
  *   TCP or unix ──> door ──┬── tls ──> tls-door ──┬─ h2 ──> http2.ts
@@ -58,7 +63,7 @@ export interface NodeFrontEndOptions {
  *                          └── plain ─────────────────────────> http1.ts
  * ```
  */
-export function createNodeFrontEnd(options: NodeFrontEndOptions): FrontEnd {
+export function createNodeFrontEnd(options: NodeFrontEndOptions): NodeFrontEnd {
   const { handler, limits, pool, logger, tls } = options;
   const connections = new Connections();
   const parts = {
@@ -179,7 +184,10 @@ export function createNodeFrontEnd(options: NodeFrontEndOptions): FrontEnd {
   }
 
   const name = tls === undefined ? 'node:http' : options.http2 ? 'node:http2' : 'node:https';
-  return { name, listen, close };
+  const reload = async (): Promise<void> => {
+    await tls?.reload();
+  };
+  return { name, listen, close, reload };
 }
 
 function toListenOptions(address: ListenAddress): object {
