@@ -1,6 +1,6 @@
 /**
  * The main-thread side of the workers: typed jobs, bounded queue and bytes in flight, counts for the metrics.
- * Fits registry's BodyStore and auth's PasswordVerifier; `compose` hands it in.
+ * Fits storage's BodyStore; `compose` hands it in.
  */
 
 import { availableParallelism } from 'node:os';
@@ -101,9 +101,8 @@ export class WorkerPool implements BodyStore {
     });
   }
 
-  /** bcrypt off the main thread. */
-  verify(password: string, hash: string): Promise<boolean> {
-    return this.#run<JobValues['password']>({ kind: 'password', password, hash });
+  publish(from: string, to: string): Promise<void> {
+    return this.#run<undefined>({ kind: 'publish', driver: this.#driver, from, to });
   }
 
   get state(): PoolState {

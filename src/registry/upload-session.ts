@@ -347,23 +347,30 @@ export class UploadSessions {
       throw digestMismatch(digest);
     }
     const stored = digestOf(canonicalAlgorithm, digests.sha256);
-    const [dataStep, movesData] = await this.#dataStep(session, stored);
-    await this.#context.driver.apply([dataStep, ...linkSteps(name, stored, digest)]);
+    const [dataSteps, movesData] = await this.#dataSteps(session, stored);
+    await this.#context.driver.apply([...dataSteps, ...linkSteps(name, stored, digest)]);
     await this.#end(session, movesData && this.#bare.get(session.id) === sizeBytes);
     return this.#committed(name, digest, { digest: stored, sizeBytes });
   }
 
-  /** The step that puts the bytes in their place, and whether it takes them out of the session. */
-  async #dataStep(session: UploadSession, stored: Digest): Promise<[WriteStep, boolean]> {
+  /** The steps that put the bytes in their place, and whether that takes them out of the session. */
+  async #dataSteps(session: UploadSession, stored: Digest): Promise<[WriteStep[], boolean]> {
+    const { bodies, driver } = this.#context;
     const to = blobDataPath(stored);
     if (session.sizeBytes === 0) {
-      return [{ kind: 'put', path: to, content: '' }, false];
+      return [[{ kind: 'put', path: to, content: '' }], false];
     }
-    const existing = await this.#context.driver.stat(to);
+    const existing = await driver.stat(to);
     // A blob cut short by a crash is replaced; a whole one is left as it is.
     const keepExisting = existing?.sizeBytes === session.sizeBytes;
     const from = uploadDataPath(session.name, session.id);
-    return [{ kind: 'move', from, to, keepExisting }, !keepExisting];
+    if (!driver.abilities.readsUncommitted) {
+      if (!keepExisting) {
+        await bodies.publish(from, to);
+      }
+      return [[], false];
+    }
+    return [[{ kind: 'move', from, to, keepExisting }], !keepExisting];
   }
 
   /** Digests of the session's bytes: as hashed on the way in, else by reading them once. */
@@ -392,6 +399,10 @@ export class UploadSessions {
     }
     const algorithms: DigestAlgorithm[] =
       algorithm === canonicalAlgorithm ? [algorithm] : [canonicalAlgorithm, algorithm];
+    if (!driver.abilities.readsUncommitted) {
+      // Readable only once complete; appending goes on from there all the same, should the digest be wrong.
+      await bodies.publish(path, path);
+    }
     return (await bodies.digestFile(path, algorithms)).digests;
   }
 

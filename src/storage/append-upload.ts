@@ -98,6 +98,29 @@ async function pump(
   }
 }
 
+/** Completes the upload at `from` and moves it to `to`; in one step where the driver can. */
+export async function publishUpload(
+  driver: StorageDriver,
+  from: string,
+  to: string,
+): Promise<void> {
+  const writer = await driver.openWriter(from, { append: true });
+  try {
+    if (to !== from && writer.commitTo !== undefined) {
+      await writer.commitTo(to);
+      return;
+    }
+    await writer.commit();
+  } catch (error) {
+    // Keeps what the service acknowledged, so that the session can go on; the first error is the one to tell.
+    await writer.close().catch(() => {});
+    throw error;
+  }
+  if (to !== from) {
+    await driver.move(from, to);
+  }
+}
+
 /**
  * Reads a stored file once and digests it, no faster than `bytesPerSecond` where that is given.
  *

@@ -10,6 +10,7 @@ import {
   type AppendRequest,
   appendUpload,
   digestFile,
+  publishUpload,
 } from './append-upload.ts';
 import type { StorageDriver } from './driver.ts';
 import type { Digests } from './upload-hash.ts';
@@ -24,6 +25,11 @@ export interface BodySource extends ByteSource {
 export interface BodyStore {
   /** See appendUpload. @throws `UNAVAILABLE` when every queue is full, with nothing written */
   append(request: AppendRequest, body: BodySource): Promise<AppendOutcome>;
+  /**
+   * Makes an unfinished upload a whole file at `to` (`from` itself: readable where it is), on drivers where unfinished
+   * uploads can be neither read nor moved.
+   */
+  publish(from: string, to: string): Promise<void>;
   /** Reads a stored file once and digests it; `bytesPerSecond` bounds how fast. */
   digestFile(
     path: string,
@@ -35,6 +41,7 @@ export interface BodyStore {
 export function inlineBodyStore(driver: StorageDriver): BodyStore {
   return {
     append: (request, body) => appendUpload(driver, request, givingBack(body)),
+    publish: (from, to) => publishUpload(driver, from, to),
     digestFile: (path, algorithms, bytesPerSecond) =>
       digestFile(driver, path, algorithms, bytesPerSecond),
   };

@@ -16,6 +16,7 @@ export function splitBodyStore(
         request,
         body,
       ),
+    publish: (from, to) => large.publish(from, to),
     digestFile: (path, algorithms, bytesPerSecond) =>
       large.digestFile(path, algorithms, bytesPerSecond),
   };

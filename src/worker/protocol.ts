@@ -25,6 +25,13 @@ export interface AppendJob {
   readonly port: MessagePort;
 }
 
+export interface PublishJob {
+  readonly kind: 'publish';
+  readonly driver: DriverSpec;
+  readonly from: string;
+  readonly to: string;
+}
+
 export interface DigestJob {
   readonly kind: 'digest';
   readonly driver: DriverSpec;
@@ -58,20 +65,14 @@ export type StorageMethod =
 export type StorageCall = readonly [id: number, method: StorageMethod, args: readonly unknown[]];
 export type StorageAnswer = readonly [id: number, result: WorkerResult<unknown>];
 
-export interface PasswordJob {
-  readonly kind: 'password';
-  readonly password: string;
-  readonly hash: string;
-}
-
-export type WorkerJob = AppendJob | DigestJob | PasswordJob | ServeJob;
+export type WorkerJob = AppendJob | DigestJob | PublishJob | ServeJob;
 
 /** What a job of each kind gives back. */
 export interface JobValues {
   /** `failure` is left out: only the main thread knows why a body ended, the worker only that it did. */
   append: Omit<AppendOutcome, 'failure'>;
   digest: { sizeBytes: number; digests: Digests };
-  password: boolean;
+  publish: undefined;
   serve: undefined;
 }
 
