@@ -193,7 +193,7 @@ async function start(
         : { prometheus: { path: config.http.debug.prometheus.path, page } }),
     });
     undo.push(() => debug.close());
-    logger.info(`debug server on ${await debug.listen(config.http.debug.addr)}`);
+    await debug.listen(config.http.debug.addr);
   }
   if (config.storage.maintenance.uploadpurging.enabled) {
     const purger = new UploadPurger(registry, config.storage.maintenance.uploadpurging);
