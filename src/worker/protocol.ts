@@ -63,7 +63,12 @@ export type StorageMethod =
 
 /** Sent in batches, one message per turn of the sender's loop. Arrays, since they clone cheaper than objects. */
 export type StorageCall = readonly [id: number, method: StorageMethod, args: readonly unknown[]];
-export type StorageAnswer = readonly [id: number, result: WorkerResult<unknown>];
+/** `buffer` is the one that came with the call's bytes, handed back. */
+export type StorageAnswer = readonly [
+  id: number,
+  result: WorkerResult<unknown>,
+  buffer?: ArrayBuffer,
+];
 
 export type WorkerJob = AppendJob | DigestJob | PublishJob | ServeJob;
 
