@@ -53,7 +53,8 @@ export function threadedBodyStore(thread: StorageThread, others: BodyStore): Bod
       const outcome = (await thread.call('appendUpload', [request, bytes])) as AppendOutcome;
       return failure === undefined ? outcome : { ...outcome, failure };
     },
-    digestFile: (path, algorithms) => others.digestFile(path, algorithms),
+    digestFile: (path, algorithms, bytesPerSecond) =>
+      others.digestFile(path, algorithms, bytesPerSecond),
   };
 }
 
