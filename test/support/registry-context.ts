@@ -42,3 +42,24 @@ export function aContext(raw: StorageDriver, changes: Partial<RegistryContext> =
     ...changes,
   };
 }
+
+/** A driver with some methods replaced: its own are on a class, so they cannot be spread. */
+export function driverWith(driver: StorageDriver, changes: Partial<StorageDriver>): StorageDriver {
+  return {
+    name: driver.name,
+    abilities: driver.abilities,
+    get: (path) => driver.get(path),
+    put: (path, content) => driver.put(path, content),
+    apply: (steps) => driver.apply(steps),
+    open: (path, options) => driver.open(path, options),
+    stat: (path) => driver.stat(path),
+    list: (path, options) => driver.list(path, options),
+    move: (from, to) => driver.move(from, to),
+    delete: (path) => driver.delete(path),
+    openWriter: (path, options) => driver.openWriter(path, options),
+    uploadSizeBytes: (path) => driver.uploadSizeBytes(path),
+    redirectUrl: (path, request) => driver.redirectUrl(path, request),
+    close: () => driver.close(),
+    ...changes,
+  };
+}

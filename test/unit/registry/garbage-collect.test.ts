@@ -13,7 +13,7 @@ import {
   tagsPath,
 } from '../../../src/storage/layout.ts';
 import { aDescriptor, anImage, digestOf, ociLayer } from '../../support/api-client.ts';
-import { aContext, type TestContext } from '../../support/registry-context.ts';
+import { aContext, driverWith, type TestContext } from '../../support/registry-context.ts';
 import {
   repository,
   storeBlob,
@@ -181,11 +181,12 @@ describe('garbage collection', () => {
     await storeImage(context, 'a', 'v1', 'x');
     const lost = await storeBlob(context, 'a', 'lost');
     const { driver } = context;
-    const broken = aContext({
-      ...bound(driver),
-      get: (path) =>
-        path.includes('/revisions/') ? Promise.reject(new Error('no route')) : driver.get(path),
-    });
+    const broken = aContext(
+      driverWith(driver, {
+        get: (path) =>
+          path.includes('/revisions/') ? Promise.reject(new Error('no route')) : driver.get(path),
+      }),
+    );
     await expect(
       collectGarbage(broken, { dryRun: false, deleteUntagged: false, minAgeMs: 0 }, () => {}),
     ).rejects.toThrow('no route');
@@ -292,24 +293,4 @@ async function paths(folder: string, into: string[]): Promise<void> {
       into.push(path);
     }
   }
-}
-
-/** Methods of a driver that is a class instance, so that single ones can be replaced. */
-function bound(driver: TestContext['driver']): TestContext['driver'] {
-  return {
-    name: driver.name,
-    abilities: driver.abilities,
-    get: (path) => driver.get(path),
-    put: (path, content) => driver.put(path, content),
-    apply: (steps) => driver.apply(steps),
-    open: (path, options) => driver.open(path, options),
-    stat: (path) => driver.stat(path),
-    list: (path, options) => driver.list(path, options),
-    move: (from, to) => driver.move(from, to),
-    delete: (path) => driver.delete(path),
-    openWriter: (path, options) => driver.openWriter(path, options),
-    uploadSizeBytes: (path) => driver.uploadSizeBytes(path),
-    redirectUrl: (path, request) => driver.redirectUrl(path, request),
-    close: () => driver.close(),
-  };
 }
