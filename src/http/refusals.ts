@@ -7,6 +7,10 @@ export function unsupported(): CodedError {
   return new CodedError('UNSUPPORTED', 'The operation is unsupported.');
 }
 
+export function requestInvalid(detail: string): CodedError {
+  return new CodedError('REQUEST_INVALID', 'malformed request', { detail });
+}
+
 export function pageNumberInvalid(n: number | string): CodedError {
   return new CodedError('PAGINATION_NUMBER_INVALID', 'invalid number of results requested', {
     detail: { n },

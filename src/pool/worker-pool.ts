@@ -29,6 +29,8 @@ const jobsPerWorker = 32;
 /** Pieces of one body under way; more does not go faster, and holds buffers that others need. */
 const piecesPerBody = 4;
 const maxWorkers = 16;
+/** A thread's own objects are few: buffers lie outside its heap. One that outgrows this ends alone, not with the process. */
+const workerHeapMb = 256;
 
 export interface PoolState {
   readonly threads: number;
@@ -65,6 +67,7 @@ export class WorkerPool implements BodyStore {
       maxQueue: options.queue,
       idleTimeout: Number.POSITIVE_INFINITY,
       recordTiming: false,
+      resourceLimits: { maxOldGenerationSizeMb: workerHeapMb },
     });
     this.#piscina.on('workerDestroy', () => {
       this.#died += this.#isClosing ? 0 : 1;
