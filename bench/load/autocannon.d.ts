@@ -7,6 +7,7 @@ declare module 'autocannon' {
     method?: string;
     headers?: Record<string, string>;
     timeout?: number;
+    sampleInt?: number;
   }
   interface Result {
     duration: number;

@@ -58,7 +58,7 @@ export function parseOptions(args: readonly string[]): SuiteOptions | undefined 
     profiles: ids.length === 0 ? profiles : [...new Set(ids)].map(profileOf),
     peers,
     runs: positive('--runs', values.runs, values.quick ? 2 : 3, true),
-    seconds: positive('--seconds', values.seconds, values.quick ? 0.5 : 2.5, false),
+    seconds: positive('--seconds', values.seconds, values.quick ? 0.5 : 2, false),
     isQuick: values.quick,
     root: values.root,
     out: values.out,
@@ -78,7 +78,7 @@ export function helpText(): string {
                         format) are filled in, and it should read Distribution's tree for (i)
   --only-us             no docker-registry beside us
   --runs N              timed runs of each case for each server (3; more give a truer spread)
-  --seconds S           least length of a run (2.5)
+  --seconds S           least length of a run (2)
   --quick               small sizes and two short runs: shows that it works, no figures to keep
   --root DIR            where storage goes: a folder on the disk, or on a tmpfs (${tmpdir()})
   --out DIR             where JSON and HTML go (bench/results)

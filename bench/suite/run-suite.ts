@@ -4,12 +4,13 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CaseResult, Run } from '../figures/results.ts';
 import type { CaseName } from '../load/protocol.ts';
 import type { Profile, Scale } from '../profiles/profile.ts';
 import { fullScale, quickScale } from '../profiles/scale.ts';
+import { freeData } from './free-data.ts';
 import { LoadClient } from './load-client.ts';
 import type { SuiteOptions } from './options.ts';
 import { cpuSeconds, peakBytes, resetPeak } from './process-usage.ts';
@@ -31,8 +32,6 @@ interface Bench {
 
 type Failures = { server: string; error: string }[];
 
-/** Files from this size are pushed data, worth freeing. */
-const freedFromBytes = 256 * 1024;
 /** Warming up takes this share of a run. */
 const warmUpShare = 0.4;
 
@@ -177,16 +176,6 @@ async function timeRun(
   // What this server left unwritten must not be written during the next one's run.
   spawnSync('sync', ['-f', server.root]);
   return run;
-}
-
-/** Cuts blobs' bytes, leaving every file and folder in place: no server asks for them again, and disks are finite. */
-function freeData(root: string): void {
-  for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name);
-    if (entry.isFile() && statSync(path).size >= freedFromBytes) {
-      truncateSync(path);
-    }
-  }
 }
 
 function messageOf(error: unknown): string {
