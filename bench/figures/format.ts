@@ -33,11 +33,15 @@ export function cpuTime(milliseconds: number): string {
   return milliseconds < 1 ? `${number(milliseconds * 1000)} µs` : `${number(milliseconds)} ms`;
 }
 
-/** The unit without its time: `image` of `images/s`. */
+const singular: Readonly<Record<string, string>> = {
+  'images/s': 'image',
+  'requests/s': 'request',
+  'pushes/s': 'push',
+  'operations/s': 'operation',
+  'MiB/s': 'MiB',
+};
+
+/** One of what a rate counts: `image` for `images/s`. */
 export function oneUnit(unit: string): string {
-  return unit
-    .replace(/\/s$/, '')
-    .replace(/es$/, 'e')
-    .replace(/([^s])s$/, '$1')
-    .replace('pushe', 'push');
+  return singular[unit] ?? unit;
 }
