@@ -48,10 +48,13 @@ export function ratioChart(
       ? (Math.log(value / low) / Math.log(high / low)) * width
       : 0;
   const one = place(1);
-  const rows = ratios.map(({ summary, rate }) => {
+  const rows = ratios.map(({ summary, rate }, index) => {
     const end = place(rate.median);
-    const name = `(${summary.profile}) ${titles.get(summary.profile) ?? ''}: ${summary.name}`;
-    return html`<dt><span>${name}</span></dt>
+    const title = `(${summary.profile}) ${titles.get(summary.profile) ?? ''}`;
+    const name = `${title}: ${summary.name}`;
+    const isFirst = ratios[index - 1]?.summary.profile !== summary.profile;
+    const group = isFirst ? html`<dt class="group">${title}</dt>` : html``;
+    return html`${group}<dt><span>${summary.name}</span></dt>
 <dd><svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" role="img" aria-label="${`${name}: ${times(rate.median)}`}">
 <rect class="rail" width="${width}" height="${height}" rx="3"/>
 <rect class="${colourClass(rate.median < 1 ? 1 : 0)}" x="${px(Math.min(one, end))}" width="${px(Math.abs(end - one))}" y="3" height="${height - 6}"/>

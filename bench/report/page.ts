@@ -27,7 +27,7 @@ export function reportPage(results: Results): string {
 </head>
 <body>
 <main>
-<header><h1>${title}</h1>
+<header><h1>${headline(results)}</h1>
 <p class="soft">Same machine, same kind of configuration, runs taken in turn. Bars end at the median; thin marks are single runs.</p>
 ${legend(results)}</header>
 ${warnings(results)}
@@ -40,6 +40,14 @@ ${machineCard(results)}
 </html>
 `;
   return page.text;
+}
+
+/** The title, its names kept from breaking at a hyphen. */
+function headline({ servers }: Results): Html {
+  const names = servers.map(
+    ({ name }, index) => html`${index === 0 ? '' : ' and '}<span class="name">${name}</span>`,
+  );
+  return html`${names}, measured side by side`;
 }
 
 function legend({ servers }: Results): Html {

@@ -14,11 +14,13 @@ h3{font-size:.95rem;font-weight:600;margin:1.3rem 0 .5rem}
 p{margin:.2rem 0 .8rem;max-width:46rem}
 .soft{color:var(--soft)}
 .card{background:var(--card);border:1px solid var(--line);border-radius:14px;padding:1.1rem 1.1rem 1.2rem;margin:1rem 0}
-.warn{border-left:4px solid var(--bad)}
+.warn{border-left:4px solid var(--bad);max-width:none}
+.name{white-space:nowrap}
 .legend{display:flex;flex-wrap:wrap;gap:.3rem 1.2rem;margin:.6rem 0 0;padding:0;list-style:none;font-size:.92rem}
 .legend i{display:inline-block;width:.8rem;height:.8rem;border-radius:3px;margin-right:.45rem;vertical-align:-.05rem}
 .bars{display:grid;grid-template-columns:1fr auto;gap:.1rem .8rem;align-items:center;margin:0}
 .bars dt{grid-column:1/-1;font-size:.84rem;color:var(--soft);margin-top:.45rem;display:flex;justify-content:space-between;gap:1rem}
+.bars dt.group{font-weight:600;color:var(--ink);font-size:.9rem;margin-top:1rem}
 .bars dd{margin:0;min-width:0}
 .bars dd.value{font-variant-numeric:tabular-nums;font-weight:600;text-align:right;min-width:5.2rem}
 .value small{font-weight:400;color:var(--soft);margin-left:.3rem}
