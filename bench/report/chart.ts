@@ -3,7 +3,7 @@
  * it: so nothing shrinks on a phone. The bar ends at the median; a thin mark stands for each run.
  */
 
-import { number, oneUnit, times } from '../figures/format.ts';
+import { cpuTime, number, oneUnit, times } from '../figures/format.ts';
 import type { CaseSummary } from '../figures/summary.ts';
 import { type Html, html } from './escape.ts';
 
@@ -68,12 +68,12 @@ ${mark(place(rate.low))}${mark(place(rate.high))}
 /** CPU that one unit costs each server, smaller is better. */
 export function cpuChart(summary: CaseSummary, names: readonly string[]): Html {
   const most = Math.max(...summary.servers.map(({ cpuMsPerUnit }) => cpuMsPerUnit), 0);
-  const unit = `ms CPU/${oneUnit(summary.unit)}`;
+  const unit = `CPU/${oneUnit(summary.unit)}`;
   const rows = summary.servers.map(({ server, cpuMsPerUnit }) => {
-    const label = `${server}: ${number(cpuMsPerUnit)} ${unit}`;
+    const label = `${server}: ${cpuTime(cpuMsPerUnit)} ${unit}`;
     return html`<dt><span>${server}</span></dt>
 <dd>${bar(label, share(cpuMsPerUnit, most), names.indexOf(server), [])}</dd>
-<dd class="value">${number(cpuMsPerUnit)}<small>${unit}</small></dd>`;
+<dd class="value">${cpuTime(cpuMsPerUnit)}<small>${unit}</small></dd>`;
   });
   return html`<dl class="bars">${rows}</dl>`;
 }
