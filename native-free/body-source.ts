@@ -4,6 +4,7 @@
  */
 
 import type { Readable } from 'node:stream';
+import { ClientGoneError } from '../src/errors.ts';
 import type { BufferPool, RequestBody } from '../src/http/exchange.ts';
 
 /**
@@ -11,6 +12,13 @@ import type { BufferPool, RequestBody } from '../src/http/exchange.ts';
  * a fast one fills the buffer sooner than that.
  */
 const gatherMs = 4;
+
+export interface BodyHooks {
+  /** Called once when the handler starts to read: answers `Expect: 100-continue`. */
+  beforeFirstRead(): void;
+  /** Asked at the stream's end: Node ends a reset HTTP/2 stream like one that is whole. */
+  isCutShort(): boolean;
+}
 
 interface Waiter {
   resolve(piece: Uint8Array | undefined): void;
@@ -28,7 +36,7 @@ export class StreamBody implements RequestBody {
   readonly sizeBytes: number | undefined;
   readonly pool: BufferPool;
   readonly #stream: Readable;
-  readonly #beforeFirstRead: () => void;
+  readonly #hooks: BodyHooks;
   #state: 'unread' | 'open' | 'ended' | 'failed' | 'cancelled' = 'unread';
   #failure: unknown;
   #buffer: Uint8Array<ArrayBuffer> | undefined;
@@ -38,17 +46,11 @@ export class StreamBody implements RequestBody {
   #gatherTimer: NodeJS.Timeout | undefined;
   #isWaitingForPool = false;
 
-  /** @param beforeFirstRead Called once when the handler starts to read: answers `Expect: 100-continue`. */
-  constructor(
-    stream: Readable,
-    pool: BufferPool,
-    sizeBytes: number | undefined,
-    beforeFirstRead: () => void,
-  ) {
+  constructor(stream: Readable, pool: BufferPool, sizeBytes: number | undefined, hooks: BodyHooks) {
     this.#stream = stream;
     this.pool = pool;
     this.sizeBytes = sizeBytes;
-    this.#beforeFirstRead = beforeFirstRead;
+    this.#hooks = hooks;
   }
 
   get isUnread(): boolean {
@@ -95,9 +97,13 @@ export class StreamBody implements RequestBody {
 
   #start(): void {
     this.#state = 'open';
-    this.#beforeFirstRead();
+    this.#hooks.beforeFirstRead();
     this.#stream.once('end', () => {
       if (this.#state !== 'open') return;
+      if (this.#hooks.isCutShort()) {
+        this.fail(new ClientGoneError());
+        return;
+      }
       this.#state = 'ended';
       this.#advance();
     });

@@ -14,6 +14,8 @@ export interface Connection {
   openExchanges: number;
   /** Asks for a polite end: GOAWAY for HTTP/2, FIN for HTTP/1. Set by the protocol once it is known. */
   end: () => void;
+  /** Tells a busy client that no more exchanges are taken (HTTP/2). HTTP/1 says it on its last reply. */
+  announceEnd: () => void;
 }
 
 export class Connections {
@@ -34,6 +36,7 @@ export class Connections {
       socket,
       openExchanges: 0,
       end: () => socket.destroy(),
+      announceEnd: () => {},
     };
     this.#open.add(connection);
     socket.once('close', () => {
@@ -58,6 +61,7 @@ export class Connections {
     for (let turn = 0; turn < turnsToRead; turn += 1) await setImmediate();
     for (const connection of this.#open) {
       if (connection.openExchanges === 0) connection.end();
+      else connection.announceEnd();
     }
     if (this.#open.size > 0 && graceMs > 0) await this.#emptyWithin(graceMs);
     let cut = 0;

@@ -15,15 +15,18 @@ import {
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { ClientGoneError } from '../src/errors.ts';
-import { emptyBody, StreamBody } from './body-source.ts';
+import { type BodyHooks, emptyBody, StreamBody } from './body-source.ts';
 import type { Connection } from './connections.ts';
-import { type Http1Parts, plainAddress } from './http1.ts';
+import type { Http1Parts } from './http1.ts';
+import { plainAddress } from './http1-request.ts';
 import { NodeExchange, noProgress } from './node-exchange.ts';
 import { refusal } from './refusal.ts';
 import { type HeaderPairs, type ReplySink, sendReply } from './send-reply.ts';
 
 /** Streams a client may have open at once, as Go's server has it. */
 const maxConcurrentStreams = 250;
+/** Streams that were reset free their place at once while their handlers still wind up: bounds those as well. */
+const maxHandled = 2 * maxConcurrentStreams;
 /**
  * Upload windows. Node's defaults of 64 KiB let one upload move 64 KiB per round trip; what is accepted is bounded by
  * the window and read into pooled buffers only when the handler asks.
@@ -55,6 +58,7 @@ export function createHttp2(parts: Http1Parts): Http2 {
 
   function startSession(session: ServerHttp2Session, socket: Socket, connection: Connection): void {
     connection.end = () => session.close();
+    connection.announceEnd = () => session.close();
     session.setLocalWindowSize(sessionWindowBytes);
     session.setTimeout(limits.idleTimeoutMs, () => {
       if (connection.openExchanges === 0) session.close();
@@ -71,6 +75,10 @@ export function createHttp2(parts: Http1Parts): Http2 {
     socket: Socket,
     connection: Connection,
   ): Promise<void> {
+    if (connection.openExchanges >= maxHandled) {
+      stream.session?.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      return;
+    }
     connections.exchangeStarted(connection);
     const exchange = toExchange(stream, headers);
     const sink = http2Sink(stream);
@@ -99,9 +107,12 @@ export function createHttp2(parts: Http1Parts): Http2 {
     function toExchange(request: ServerHttp2Stream, fields: IncomingHttpHeaders): NodeExchange {
       const length = fields['content-length'];
       const hasBody = !request.endAfterHeaders && Number(length ?? 1) > 0;
-      const continueFirst = (): void => {
-        if (fields.expect === undefined || request.headersSent || request.destroyed) return;
-        request.additionalHeaders({ ':status': 100 });
+      const hooks: BodyHooks = {
+        beforeFirstRead(): void {
+          if (fields.expect === undefined || request.headersSent || request.destroyed) return;
+          request.additionalHeaders({ ':status': 100 });
+        },
+        isCutShort: () => request.aborted || request.rstCode !== constants.NGHTTP2_NO_ERROR,
       };
       return new NodeExchange({
         method: fields[':method'] ?? 'GET',
@@ -115,12 +126,7 @@ export function createHttp2(parts: Http1Parts): Http2 {
           return Array.isArray(value) ? value.join(', ') : value;
         },
         body: hasBody
-          ? new StreamBody(
-              request,
-              pool,
-              length === undefined ? undefined : Number(length),
-              continueFirst,
-            )
+          ? new StreamBody(request, pool, length === undefined ? undefined : Number(length), hooks)
           : emptyBody(pool),
       });
     }
@@ -129,6 +135,8 @@ export function createHttp2(parts: Http1Parts): Http2 {
   return {
     server,
     accept(socket: Socket, connection: Connection): void {
+      // A session ends with its input; HTTP/1 alone wants to answer half-closed clients.
+      socket.allowHalfOpen = false;
       // The server makes the session, and says so, while it takes the connection in.
       server.once('session', (session) => startSession(session, socket, connection));
       server.emit('connection', socket);

@@ -5,10 +5,13 @@
 
 import { parseArgs } from 'node:util';
 import { makeNodeFrontEnd } from '../native-free/make-front-end.ts';
+import { collectGarbageCommand } from './cli/garbage-collect.ts';
 import { printConfiguration } from './cli/print-configuration.ts';
+import { reindex } from './cli/reindex.ts';
 import { replayNotifications } from './cli/replay-notifications.ts';
 import { serve } from './cli/serve.ts';
 import { ExitCode, usage } from './cli/usage.ts';
+import { verify } from './cli/verify.ts';
 import type { FrontEndParts } from './compose.ts';
 import { errorText } from './errors.ts';
 import type { FrontEnd } from './http/exchange.ts';
@@ -22,6 +25,13 @@ async function makeFrontEnd(parts: FrontEndParts): Promise<FrontEnd> {
 const options = {
   strict: { type: 'boolean' },
   list: { type: 'boolean' },
+  'dry-run': { type: 'boolean', short: 'd' },
+  'delete-untagged': { type: 'boolean', short: 'm' },
+  quiet: { type: 'boolean', short: 'q' },
+  'min-age': { type: 'string' },
+  repair: { type: 'boolean' },
+  json: { type: 'boolean' },
+  rate: { type: 'string' },
   version: { type: 'boolean', short: 'v' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -50,6 +60,23 @@ async function run(args: readonly string[]): Promise<number> {
       return serve({ path: rest[0], strict, makeFrontEnd });
     case 'config':
       return printConfiguration({ path: rest[0], strict });
+    case 'garbage-collect':
+      return collectGarbageCommand({
+        path: rest[0],
+        dryRun: values['dry-run'] ?? false,
+        deleteUntagged: values['delete-untagged'] ?? false,
+        quiet: values.quiet ?? false,
+        minAge: values['min-age'] ?? '0',
+      });
+    case 'verify':
+      return verify({
+        path: rest[0],
+        repair: values.repair ?? false,
+        json: values.json ?? false,
+        ...(values.rate === undefined ? {} : { rate: values.rate }),
+      });
+    case 'reindex':
+      return reindex({ path: rest[0] });
     case 'notifications':
       if (rest[0] === 'replay') {
         return replayNotifications({ path: rest[1], isList: values.list ?? false });
@@ -61,11 +88,23 @@ async function run(args: readonly string[]): Promise<number> {
   return ExitCode.failed;
 }
 
-function parse(args: readonly string[]): {
-  values: { strict?: boolean; list?: boolean; version?: boolean; help?: boolean };
+/** Distribution's flags may also be written `--dry-run=true`. */
+const booleanForm = /^(--(?:dry-run|delete-untagged|quiet)|-[dmq])=(true|false)$/;
+
+function parse(args: readonly string[]): ReturnType<typeof parseOptions> {
+  return parseOptions(
+    args.flatMap((arg) => {
+      const [, flag, value] = booleanForm.exec(arg) ?? [];
+      return flag === undefined ? [arg] : value === 'true' ? [flag] : [];
+    }),
+  );
+}
+
+function parseOptions(args: string[]): {
+  values: NonNullable<ReturnType<typeof parseArgs<{ options: typeof options }>>['values']>;
   positionals: string[];
 } {
-  const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
   return { values, positionals };
 }
 

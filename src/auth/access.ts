@@ -84,19 +84,17 @@ export class ChallengeError extends CodedError {
 
   constructor(challenge: string, wanted: readonly Access[], options: { cause?: unknown } = {}) {
     super('UNAUTHORIZED', 'authentication required', {
-      detail:
-        wanted.length === 0
-          ? null
-          : wanted.map((a) => ({
-              Type: a.type,
-              Class: '',
-              Name: a.name,
-              Action: a.action,
-            })),
+      detail: wantedDetail(wanted),
       ...(options.cause === undefined ? {} : { cause: options.cause }),
     });
     this.challenge = challenge;
   }
+}
+
+/** The `detail` of a refusal, as Distribution prints it: what was wanted, or null when that is nothing. */
+export function wantedDetail(wanted: readonly Access[]): unknown {
+  if (wanted.length === 0) return null;
+  return wanted.map((a) => ({ Type: a.type, Class: '', Name: a.name, Action: a.action }));
 }
 
 /** A grant for everything: no auth configured, silly, or plain htpasswd. */

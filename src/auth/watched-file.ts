@@ -53,7 +53,7 @@ export function createWatchedFile(settings: WatchedFileSettings): WatchedFile {
   /** Reads when the facts differ from the last read, loads when the bytes do. */
   async function look(always: boolean): Promise<void> {
     const current = await stat(path, { bigint: true });
-    const isFresh = Date.now() - Number(current.mtimeMs) < freshMs;
+    const isFresh = Math.abs(Date.now() - Number(current.mtimeMs)) < freshMs;
     const now = `${current.dev}:${current.ino}:${current.mtimeNs}:${current.ctimeNs}:${current.size}`;
     if (!always && now === facts) return;
     const content = await readBounded(path);

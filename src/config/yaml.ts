@@ -15,8 +15,9 @@ import {
 import type { Notices, Origin } from './faults.ts';
 import { emptyMap, plainScalar, type RawMap, type RawNode } from './raw.ts';
 
-/** Far above any real configuration; stops aliases that multiply. */
+/** Far above any real configuration; these stop aliases that multiply or contain themselves. */
 const maxNodes = 100_000;
+const maxDepth = 100;
 
 /**
  * Parses `text`. Faults and warnings go to `notices`; the result is `undefined` after a fault.
@@ -25,6 +26,28 @@ const maxNodes = 100_000;
  */
 export function parseYaml(text: string, notices: Notices, variable?: string): RawNode | undefined {
   const lines = new LineCounter();
+  const originAt = (offset: number): Origin =>
+    variable === undefined
+      ? { kind: 'file', line: lines.linePos(offset).line || 1 }
+      : { kind: 'variable', name: variable };
+  try {
+    return parseFirst(text, lines, originAt, notices, variable !== undefined);
+  } catch (error) {
+    // Thrown by the tree builder, and by the parser itself when the nesting exhausts the stack.
+    if (!(error instanceof RangeError)) throw error;
+    const message = 'yaml: document contains excessive aliasing or nesting';
+    notices.fault({ path: '', origin: originAt(0), message });
+    return undefined;
+  }
+}
+
+function parseFirst(
+  text: string,
+  lines: LineCounter,
+  originAt: (offset: number) => Origin,
+  notices: Notices,
+  mayHoldSecret: boolean,
+): RawNode | undefined {
   const documents = parseAllDocuments(text, {
     schema: 'failsafe',
     version: '1.1',
@@ -33,33 +56,16 @@ export function parseYaml(text: string, notices: Notices, variable?: string): Ra
     logLevel: 'silent',
   });
   const document = 'empty' in documents ? undefined : documents[0];
-  const originAt = (offset: number): Origin =>
-    variable === undefined
-      ? { kind: 'file', line: lines.linePos(offset).line }
-      : { kind: 'variable', name: variable };
   if (document === undefined) return plainScalar('', originAt(0));
-  if (document.errors.length > 0) {
-    for (const error of document.errors) {
-      // The parser quotes what it read, and a variable may hold a secret.
-      const message =
-        variable === undefined
-          ? `yaml: ${(error.message.split('\n')[0] ?? '').replace(/ at line .*$/, '')}`
-          : 'yaml: the value is not valid YAML; put it in quotes if it is text';
-      notices.fault({ path: '', origin: originAt(error.pos[0]), message });
-    }
-    return undefined;
+  for (const error of document.errors) {
+    // The parser quotes what it read.
+    const message = mayHoldSecret
+      ? 'yaml: the value is not valid YAML; put it in quotes if it is text'
+      : `yaml: ${(error.message.split('\n')[0] ?? '').replace(/ at line .*$/, '')}`;
+    notices.fault({ path: '', origin: originAt(error.pos[0]), message });
   }
-  try {
-    return new TreeBuilder(document, originAt, notices).build(document.contents, '');
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    notices.fault({
-      path: '',
-      origin: originAt(0),
-      message: 'yaml: document contains excessive aliasing',
-    });
-    return undefined;
-  }
+  if (document.errors.length > 0) return undefined;
+  return new TreeBuilder(document, originAt, notices).build(document.contents, '');
 }
 
 class TreeBuilder {
@@ -67,6 +73,7 @@ class TreeBuilder {
   readonly #originAt: (offset: number) => Origin;
   readonly #notices: Notices;
   #count = 0;
+  #depth = 0;
 
   constructor(document: Document, originAt: (offset: number) => Origin, notices: Notices) {
     this.#document = document;
@@ -76,7 +83,14 @@ class TreeBuilder {
 
   build(node: unknown, path: string): RawNode {
     this.#count += 1;
-    if (this.#count > maxNodes) throw new RangeError('document contains excessive aliasing');
+    this.#depth += 1;
+    if (this.#count > maxNodes || this.#depth > maxDepth) throw new RangeError('too many nodes');
+    const built = this.#node(node, path);
+    this.#depth -= 1;
+    return built;
+  }
+
+  #node(node: unknown, path: string): RawNode {
     const start = (node as { range?: [number, number, number] } | null)?.range?.[0] ?? 0;
     const origin = this.#originAt(start);
     if (isAlias(node)) {

@@ -12,7 +12,7 @@ import { errorText } from '../errors.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { EndpointState } from '../observe/read-metrics.ts';
 import type { EndpointOptions } from './options.ts';
-import { type PostTarget, postBody, postTarget } from './post.ts';
+import { Poster } from './post.ts';
 import { EventQueue, type QueuedEvent, type QueueLimits } from './queue.ts';
 
 const defaultTimeoutMs = 1000;
@@ -40,7 +40,7 @@ export class Endpoint {
   readonly timeoutMs: number;
   readonly threshold: number;
   readonly backoffMs: number;
-  readonly #target: PostTarget;
+  readonly #poster: Poster;
   readonly #ignoredMediaTypes: ReadonlySet<string>;
   readonly #ignoredActions: ReadonlySet<string>;
   readonly #parts: EndpointParts;
@@ -67,7 +67,7 @@ export class Endpoint {
     this.timeoutMs = options.timeout > 0 ? options.timeout : defaultTimeoutMs;
     this.threshold = options.threshold > 0 ? options.threshold : defaultThreshold;
     this.backoffMs = options.backoff > 0 ? options.backoff : defaultBackoffMs;
-    this.#target = postTarget(options);
+    this.#poster = new Poster(options);
     this.#ignoredMediaTypes = new Set([...options.ignoredmediatypes, ...options.ignore.mediatypes]);
     this.#ignoredActions = new Set(options.ignore.actions);
     this.#parts = parts;
@@ -117,6 +117,7 @@ export class Endpoint {
   async stop(): Promise<void> {
     this.#stopped.abort();
     await Promise.all([this.#loop, ...this.#evicting.values()]);
+    this.#poster.close();
   }
 
   state(): EndpointState {
@@ -189,7 +190,7 @@ export class Endpoint {
     );
     let failure: string;
     try {
-      const status = await postBody(this.#target, body, attempt.signal);
+      const status = await this.#poster.post(body, attempt.signal);
       const code = `${status} ${STATUS_CODES[status] ?? ''}`.trimEnd();
       this.#statuses.set(code, (this.#statuses.get(code) ?? 0) + 1);
       if (status >= 200 && status < 400) {
@@ -204,7 +205,7 @@ export class Endpoint {
         return false;
       }
       this.#errors += 1;
-      failure = errorText(error instanceof Error && error.cause ? error.cause : error);
+      failure = errorText(attempt.signal.aborted ? attempt.signal.reason : error);
     } finally {
       clearTimeout(timer);
       this.#stopped.signal.removeEventListener('abort', stop);

@@ -15,6 +15,7 @@ import {
   open,
   readdir,
   readFile,
+  readlink,
   rename,
   rm,
   stat,
@@ -26,19 +27,30 @@ import { basename, join } from 'node:path';
 import { hasCode } from '../errors.ts';
 import { decodeRecords, type SpoolRecord } from './spool-record.ts';
 
-/** An owner that did not touch its file for so long is dead, whatever its process id says (another host, a reused id). */
+/**
+ * An owner that did not touch its file for so long is dead. On the same host a process that is gone is known at once;
+ * one in another container is not, so what a crashed container left is taken over after this time.
+ */
 const leaseMs = 60_000;
 const unfinishedPrefix = '.new-';
 
 interface Owner {
   readonly host: string;
+  /** Process ids mean something within one of these only: containers may share a host's name. */
+  readonly pidNamespace: string;
   readonly pid: number;
-  /** Start of the process: in containers every life has pid 1. */
+  /** Start of the process: a later life may have the same pid. */
   readonly startedAtMs: number;
 }
 
-function self(): Owner {
-  return { host: hostname(), pid: process.pid, startedAtMs: Math.round(performance.timeOrigin) };
+async function self(): Promise<Owner> {
+  return {
+    host: hostname(),
+    // Linux only; elsewhere one host is one namespace.
+    pidNamespace: await readlink('/proc/self/ns/pid').catch(() => ''),
+    pid: process.pid,
+    startedAtMs: Math.round(performance.timeOrigin),
+  };
 }
 
 export function lanesFolder(directory: string): string {
@@ -56,7 +68,7 @@ export async function makeLane(
   const unfinished = join(lanesFolder(directory), `${unfinishedPrefix}${name}`);
   await mkdir(unfinished, { recursive: true, mode: 0o700 });
   if (options.isOwned) {
-    await writeFile(join(unfinished, 'owner'), JSON.stringify(self()), { flag: 'wx' });
+    await writeFile(join(unfinished, 'owner'), JSON.stringify(await self()), { flag: 'wx' });
   }
   await syncFolder(unfinished);
   await rename(unfinished, lane);
@@ -107,7 +119,7 @@ async function takeLane(lane: string, nowMs: number): Promise<boolean> {
       await rename(file, stale);
       await rm(stale);
     }
-    await writeFile(file, JSON.stringify(self()), { flag: 'wx' });
+    await writeFile(file, JSON.stringify(await self()), { flag: 'wx' });
     return true;
   } catch (error) {
     if (hasCode(error, 'ENOENT') || hasCode(error, 'EEXIST') || hasCode(error, 'ENOTDIR')) {
@@ -125,8 +137,9 @@ async function isAlive(file: string, touchedAtMs: number, nowMs: number): Promis
     // Torn by a crash, or being written right now: the lease decides.
     owner = {};
   }
-  const mine = self();
-  if (owner.host === mine.host && owner.pid !== undefined) {
+  const mine = await self();
+  const isNear = owner.host === mine.host && owner.pidNamespace === mine.pidNamespace;
+  if (isNear && owner.pid !== undefined) {
     if (owner.pid === mine.pid) {
       return owner.startedAtMs === mine.startedAtMs;
     }

@@ -16,7 +16,7 @@ import {
 import { proxyFamilies, type ReadSources, readFamilies } from './read-metrics.ts';
 import { RequestMetrics } from './request-metrics.ts';
 
-/** The calls Distribution times, under its names; `Apply` (several writes with shared syncs) is ours. */
+/** The driver calls that are timed, under Distribution's names. */
 export type StorageAction =
   | 'GetContent'
   | 'PutContent'
@@ -24,8 +24,7 @@ export type StorageAction =
   | 'List'
   | 'Move'
   | 'Delete'
-  | 'RedirectURL'
-  | 'Apply';
+  | 'RedirectURL';
 
 export type CacheOperation = 'Stat' | 'SetDescriptor' | 'RepoStat' | 'RepoSetDescriptor';
 

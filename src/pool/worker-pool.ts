@@ -1,6 +1,6 @@
 /**
  * The main-thread side of the workers: typed jobs, bounded queue and bytes in flight, counts for the metrics.
- * Fits registry's BodyStore and auth's PasswordVerifier; `compose` hands it in.
+ * Fits storage's BodyStore; `compose` hands it in.
  */
 
 import { availableParallelism } from 'node:os';
@@ -11,7 +11,6 @@ import { CodedError } from '../errors.ts';
 import type { DigestAlgorithm } from '../oci/digest.ts';
 import type { AppendOutcome, AppendRequest } from '../storage/append-upload.ts';
 import type { BodySource, BodyStore } from '../storage/body-store.ts';
-import { DriverError } from '../storage/driver.ts';
 import type { Digests } from '../storage/upload-hash.ts';
 import type {
   DriverSpec,
@@ -23,6 +22,7 @@ import type {
 } from '../worker/protocol.ts';
 import { workerEntryUrl } from './entry-url.ts';
 import type { WorkersOptions } from './options.ts';
+import { rebuildError } from './rebuild-error.ts';
 
 /** Jobs that one thread keeps going: they wait for the disk most of the time, and syncs of many are one journal commit. */
 const jobsPerWorker = 32;
@@ -51,13 +51,14 @@ export class WorkerPool implements BodyStore {
   #died = 0;
   #isClosing = false;
 
-  constructor(options: WorkersOptions, driver: DriverSpec) {
+  /** `entry` is the module that threads run; worker/entry unless a test brings its own. */
+  constructor(options: WorkersOptions, driver: DriverSpec, entry: URL = workerEntryUrl) {
     const threads =
       options.count > 0 ? options.count : Math.min(maxWorkers, Math.max(2, availableParallelism()));
     this.#driver = driver;
     this.#maxInFlightBytes = options.inflightbytes;
     this.#piscina = new Piscina({
-      filename: fileURLToPath(workerEntryUrl),
+      filename: fileURLToPath(entry),
       minThreads: threads,
       maxThreads: threads,
       concurrentTasksPerWorker: jobsPerWorker,
@@ -89,18 +90,19 @@ export class WorkerPool implements BodyStore {
   digestFile(
     path: string,
     algorithms: readonly DigestAlgorithm[],
+    bytesPerSecond?: number,
   ): Promise<{ sizeBytes: number; digests: Digests }> {
     return this.#run<JobValues['digest']>({
       kind: 'digest',
       driver: this.#driver,
       path,
       algorithms,
+      ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
     });
   }
 
-  /** bcrypt off the main thread. */
-  verify(password: string, hash: string): Promise<boolean> {
-    return this.#run<JobValues['password']>({ kind: 'password', password, hash });
+  publish(from: string, to: string): Promise<void> {
+    return this.#run<undefined>({ kind: 'publish', driver: this.#driver, from, to });
   }
 
   get state(): PoolState {
@@ -150,19 +152,6 @@ export class WorkerPool implements BodyStore {
     }
     throw rebuildError(result);
   }
-}
-
-/** The error a worker reported, as the class that callers on this thread expect. */
-function rebuildError(result: WorkerResult<unknown> & { ok: false }): Error {
-  const { code, message, detail, retryable } = result;
-  if (code?.startsWith('DRIVER_')) {
-    const [driver = '', ...text] = message.split(': ');
-    return new DriverError(driver, code as `DRIVER_${string}`, text.join(': '), {
-      retryable,
-      detail,
-    });
-  }
-  return code === undefined ? new Error(message) : new CodedError(code, message, { detail });
 }
 
 /** A full queue is the client's to retry; a thread that died under a job is ours, and so is one being stopped. */

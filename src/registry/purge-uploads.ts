@@ -74,11 +74,18 @@ async function sessionTime(
   name: RepositoryName,
   id: string,
 ): Promise<number | undefined> {
+  return (
+    (await getStartedAt(context.driver, name, id)) ?? (await uploadAgedAtMs(context, name, id))
+  );
+}
+
+/** Newest time among a session's folder and files, for those that do not say when they began. */
+export async function uploadAgedAtMs(
+  context: RegistryContext,
+  name: RepositoryName,
+  id: string,
+): Promise<number | undefined> {
   const { driver } = context;
-  const startedAtMs = await getStartedAt(driver, name, id);
-  if (startedAtMs !== undefined) {
-    return startedAtMs;
-  }
   const path = uploadPath(name, id);
   const entries = (await driver.list(path)) ?? [];
   const files = await Promise.all(entries.map((entry) => driver.stat(`${path}/${entry.name}`)));

@@ -16,6 +16,7 @@ import {
   referrerPath,
   referrersCompletePath,
   referrersOfPath,
+  referrersPath,
   revisionsPath,
 } from '../storage/layout.ts';
 import { removeLink } from '../storage/link-store.ts';
@@ -24,6 +25,7 @@ import type { StoredManifest } from './manifest-cache.ts';
 import { loadManifest, resolveRevision } from './manifest-store.ts';
 import { forEachLimited } from './parallel.ts';
 import { resolveTag } from './tags.ts';
+import { digestPages } from './walk-storage.ts';
 
 /** Files read at once. */
 const parallelReads = 16;
@@ -223,7 +225,8 @@ async function buildOnce(context: RegistryContext, name: RepositoryName): Promis
 }
 
 /**
- * Writes the index of a repository anew out of its manifests and marks it complete.
+ * Writes the index of a repository anew out of its manifests, drops entries of manifests that are gone, and marks it
+ * complete.
  *
  * @returns how many referrers it holds
  */
@@ -254,8 +257,27 @@ export async function reindexReferrers(
       }
     });
   }
+  await dropGoneReferrers(context, name);
   if (any) {
     await driver.put(referrersCompletePath(name), '');
   }
   return count;
+}
+
+/** Another registry, or its garbage collection, removes manifests without knowing of the index. */
+async function dropGoneReferrers(context: RegistryContext, name: RepositoryName): Promise<void> {
+  for await (const subjects of digestPages(context.driver, referrersPath(name))) {
+    for (const subject of subjects) {
+      const entries = await listNames(context, referrersOfPath(name, subject));
+      await forEachLimited(entries, parallelReads, async (entry) => {
+        const referrer = tryParseDigest(entry.replace('-', ':'));
+        if (
+          referrer !== undefined &&
+          (await resolveRevision(context, name, referrer)) === undefined
+        ) {
+          await removeLink(context.driver, referrerPath(name, subject, referrer));
+        }
+      });
+    }
+  }
 }

@@ -3,6 +3,7 @@
  * (small bodies, drivers that threads cannot share) and the workers; it knows neither sockets nor sessions.
  */
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ByteSource } from '../bytes.ts';
 import { CodedError, hasCode } from '../errors.ts';
 import type { DigestAlgorithm } from '../oci/digest.ts';
@@ -97,20 +98,50 @@ async function pump(
   }
 }
 
-/** Reads a stored file once and digests it. @throws PathNotFoundError and other driver errors */
+/** Completes the upload at `from` and moves it to `to`; in one step where the driver can. */
+export async function publishUpload(
+  driver: StorageDriver,
+  from: string,
+  to: string,
+): Promise<void> {
+  const writer = await driver.openWriter(from, { append: true });
+  try {
+    if (to !== from && writer.commitTo !== undefined) {
+      await writer.commitTo(to);
+      return;
+    }
+    await writer.commit();
+  } catch (error) {
+    // Keeps what the service acknowledged, so that the session can go on; the first error is the one to tell.
+    await writer.close().catch(() => {});
+    throw error;
+  }
+  if (to !== from) {
+    await driver.move(from, to);
+  }
+}
+
+/**
+ * Reads a stored file once and digests it, no faster than `bytesPerSecond` where that is given.
+ *
+ * @throws PathNotFoundError and other driver errors
+ */
 export async function digestFile(
   driver: StorageDriver,
   path: string,
   algorithms: readonly DigestAlgorithm[],
-  signal?: AbortSignal,
+  bytesPerSecond?: number,
 ): Promise<{ sizeBytes: number; digests: Digests }> {
   const hash = nativeHash(algorithms);
-  const source = await driver.open(path, signal === undefined ? {} : { signal });
+  const source = await driver.open(path);
+  const startedAtMs = performance.now();
   let sizeBytes = 0;
-  const failure = await pump(source, (bytes) => {
+  const failure = await pump(source, async (bytes) => {
     sizeBytes += bytes.length;
     hash.update(bytes);
-    return Promise.resolve();
+    if (bytesPerSecond !== undefined) {
+      await delay(startedAtMs + (sizeBytes / bytesPerSecond) * 1000 - performance.now());
+    }
   });
   if (failure !== undefined) {
     throw failure;

@@ -10,6 +10,7 @@ import {
   type AppendRequest,
   appendUpload,
   digestFile,
+  publishUpload,
 } from './append-upload.ts';
 import type { StorageDriver } from './driver.ts';
 import type { Digests } from './upload-hash.ts';
@@ -24,18 +25,49 @@ export interface BodySource extends ByteSource {
 export interface BodyStore {
   /** See appendUpload. @throws `UNAVAILABLE` when every queue is full, with nothing written */
   append(request: AppendRequest, body: BodySource): Promise<AppendOutcome>;
-  /** Reads a stored file once and digests it. */
+  /**
+   * Makes an unfinished upload a whole file at `to` (`from` itself: readable where it is), on drivers where unfinished
+   * uploads can be neither read nor moved.
+   */
+  publish(from: string, to: string): Promise<void>;
+  /** Reads a stored file once and digests it; `bytesPerSecond` bounds how fast. */
   digestFile(
     path: string,
     algorithms: readonly DigestAlgorithm[],
+    bytesPerSecond?: number,
   ): Promise<{ sizeBytes: number; digests: Digests }>;
 }
 
 export function inlineBodyStore(driver: StorageDriver): BodyStore {
   return {
     append: (request, body) => appendUpload(driver, request, givingBack(body)),
-    digestFile: (path, algorithms) => digestFile(driver, path, algorithms),
+    publish: (from, to) => publishUpload(driver, from, to),
+    digestFile: (path, algorithms, bytesPerSecond) =>
+      digestFile(driver, path, algorithms, bytesPerSecond),
   };
+}
+
+/**
+ * The whole of a body that is known to be small, and why it ended early if it did. One piece, as most small bodies
+ * are, is copied once: its buffer goes back at once.
+ */
+export async function readBody(
+  body: BodySource,
+): Promise<{ readonly bytes: Buffer; readonly failure?: unknown }> {
+  const pieces: Buffer[] = [];
+  const whole = (): Buffer => {
+    const [first, ...more] = pieces;
+    return first !== undefined && more.length === 0 ? first : Buffer.concat(pieces);
+  };
+  try {
+    for (let piece = await body.read(); piece !== undefined; piece = await body.read()) {
+      pieces.push(Buffer.from(piece));
+      body.pool.give(piece);
+    }
+  } catch (error) {
+    return { bytes: whole(), failure: error ?? new Error('body failed') };
+  }
+  return { bytes: whole() };
 }
 
 /** Hands each buffer back once the next piece is asked for, which is when the reader is done with it. */

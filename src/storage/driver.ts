@@ -53,6 +53,10 @@ export interface DriverAbilities {
   readonly redirects: boolean;
 }
 
+export interface PurgeOptions {
+  readonly dryRun?: boolean;
+}
+
 /**
  * A kind of storage.
  *
@@ -73,7 +77,7 @@ export interface StorageDriver {
    * return. With `durable: false` a power cut may undo it until the next durable write below the same directory: for
    * what nobody was promised yet (an upload session without bytes).
    */
-  put(path: string, content: Uint8Array | string, options?: { durable?: boolean }): Promise<void>;
+  put(path: string, content: Uint8Array | string, options?: Durability): Promise<void>;
 
   /**
    * Applies steps so that each becomes visible only after those before it; all are durable on return.
@@ -101,8 +105,13 @@ export interface StorageDriver {
   /** Moves one file over `to`, creating parents. @throws PathNotFoundError for the source */
   move(from: string, to: string): Promise<void>;
 
-  /** Removes a file or a whole subtree; never siblings that share a prefix. @throws PathNotFoundError when nothing is there */
-  delete(path: string): Promise<void>;
+  /**
+   * Removes a file or a whole subtree; never siblings that share a prefix. With `durable: false` a power cut may bring
+   * it back: for what is only tidied up.
+   *
+   * @throws PathNotFoundError when nothing is there
+   */
+  delete(path: string, options?: Durability): Promise<void>;
 
   /**
    * Starts (`append` false: what was there is dropped) or continues an upload at `path`.
@@ -116,11 +125,27 @@ export interface StorageDriver {
   /** An URL from which the client may fetch `path` itself, or `undefined` for "serve it yourself". */
   redirectUrl(path: string, request: RedirectRequest): Promise<string | undefined>;
 
-  /** Removes leftovers of unfinished uploads below `prefix` that no listing shows (S3 multipart uploads) older than the time. */
-  purgeUploads?(prefix: string, olderThanMs: number): Promise<number>;
+  /**
+   * Renames a folder, with all below it, to a name that is free. Only where that is one cheap step; may be undone by a
+   * power cut until the next durable write below it.
+   *
+   * @throws PathNotFoundError
+   */
+  renameFolder?(from: string, to: string): Promise<void>;
+
+  /**
+   * Removes leftovers of writers below `prefix` that no listing shows (S3 multipart uploads, temp files) older than the
+   * time; with `dryRun` only counts them.
+   */
+  purgeUploads?(prefix: string, olderThanMs: number, options?: PurgeOptions): Promise<number>;
 
   /** Frees connections. Safe to call twice. */
   close(): Promise<void>;
+}
+
+/** Whether a change must outlive a power cut once its call returns; true unless said otherwise. */
+export interface Durability {
+  readonly durable?: boolean;
 }
 
 export interface RedirectRequest {
@@ -144,6 +169,11 @@ export interface FileWriter {
   write(bytes: Uint8Array): Promise<void>;
   close(): Promise<void>;
   commit(): Promise<void>;
+  /**
+   * Commit and move in one, where that is cheaper than `commit` and then `move` (object stores: no copy for what was
+   * still in memory). Replaces what is at `path`. Absent where a move costs nothing.
+   */
+  commitTo?(path: string): Promise<void>;
   cancel(): Promise<void>;
 }
 

@@ -14,6 +14,8 @@
  *       _manifests/referrers/<alg>/<subject hex>/<alg>-<hex>   descriptor of a referrer, as it is listed
  *       _manifests/referrers/complete                   every revision of the repository was looked at
  *       _uploads/<id>/longshore                         digest so far of a streamed upload (upload-store.ts)
+ *       _uploads/.longshore-spare-<id>/startedat        folder of a finished session, for the next one (session-shelf.ts)
+ *     longshore-quarantine/<alg>-<hex>                  corrupt blobs that `verify --repair` took out of the way
  */
 
 import { algorithmOf, type Digest, type DigestAlgorithm, encodedOf } from '../oci/digest.ts';
@@ -22,6 +24,13 @@ import type { RepositoryName, Tag } from '../oci/reference.ts';
 export const rootPath = '/docker/registry/v2';
 export const repositoriesPath: string = `${rootPath}/repositories`;
 export const blobsPath: string = `${rootPath}/blobs`;
+
+/** Below the root and beside `blobs`, where neither Distribution's garbage collection nor a reader looks. */
+export const quarantinePath: string = `${rootPath}/longshore-quarantine`;
+
+export function quarantinedBlobPath(digest: Digest): string {
+  return `${quarantinePath}/${algorithmOf(digest)}-${encodedOf(digest)}`;
+}
 
 function byDigest(digest: Digest): string {
   return `${algorithmOf(digest)}/${encodedOf(digest)}`;
@@ -40,8 +49,12 @@ export function repositoryPath(name: RepositoryName): string {
   return `${repositoriesPath}/${name}`;
 }
 
+export function layersPath(name: RepositoryName): string {
+  return `${repositoriesPath}/${name}/_layers`;
+}
+
 export function layerLinkPath(name: RepositoryName, digest: Digest): string {
-  return `${repositoriesPath}/${name}/_layers/${byDigest(digest)}/link`;
+  return `${layersPath(name)}/${byDigest(digest)}/link`;
 }
 
 export function manifestsPath(name: RepositoryName): string {
@@ -52,8 +65,12 @@ export function revisionsPath(name: RepositoryName): string {
   return `${manifestsPath(name)}/revisions`;
 }
 
+export function revisionPath(name: RepositoryName, digest: Digest): string {
+  return `${revisionsPath(name)}/${byDigest(digest)}`;
+}
+
 export function revisionLinkPath(name: RepositoryName, digest: Digest): string {
-  return `${revisionsPath(name)}/${byDigest(digest)}/link`;
+  return `${revisionPath(name, digest)}/link`;
 }
 
 export function tagsPath(name: RepositoryName): string {
@@ -68,8 +85,13 @@ export function tagLinkPath(name: RepositoryName, tag: Tag): string {
   return `${tagPath(name, tag)}/current/link`;
 }
 
+/** The folder that remembers one digest the tag pointed at. */
+export function tagIndexPath(name: RepositoryName, tag: Tag, digest: Digest): string {
+  return `${tagPath(name, tag)}/index/${byDigest(digest)}`;
+}
+
 export function tagIndexLinkPath(name: RepositoryName, tag: Tag, digest: Digest): string {
-  return `${tagPath(name, tag)}/index/${byDigest(digest)}/link`;
+  return `${tagIndexPath(name, tag, digest)}/link`;
 }
 
 export function uploadsPath(name: RepositoryName): string {
@@ -78,6 +100,11 @@ export function uploadsPath(name: RepositoryName): string {
 
 export function uploadPath(name: RepositoryName, id: string): string {
   return `${uploadsPath(name)}/${id}`;
+}
+
+/** An empty session kept for the next upload; no upload id looks like it. */
+export function spareUploadPath(name: RepositoryName, id: string): string {
+  return `${uploadsPath(name)}/.longshore-spare-${id}`;
 }
 
 export function uploadDataPath(name: RepositoryName, id: string): string {

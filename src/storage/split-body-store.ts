@@ -16,6 +16,8 @@ export function splitBodyStore(
         request,
         body,
       ),
-    digestFile: (path, algorithms) => large.digestFile(path, algorithms),
+    publish: (from, to) => large.publish(from, to),
+    digestFile: (path, algorithms, bytesPerSecond) =>
+      large.digestFile(path, algorithms, bytesPerSecond),
   };
 }

@@ -6,7 +6,7 @@
 import { hasCode } from '../errors.ts';
 import { type DigestAlgorithm, isDigestAlgorithm } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/reference.ts';
-import { DriverCode, type StorageDriver } from './driver.ts';
+import { DriverCode, type Durability, type StorageDriver } from './driver.ts';
 import { uploadHashStatePath, uploadNotePath, uploadPath, uploadStartedAtPath } from './layout.ts';
 import { type Digests, isHashState } from './upload-hash.ts';
 
@@ -58,15 +58,19 @@ export async function getHashState(
   return state !== undefined && isHashState(state, offset) ? state : undefined;
 }
 
-/** Saves a state. A hint: losing it costs one more read of the data at commit. */
+/**
+ * Saves a state. A hint: losing it costs one more read of the data at commit. Durable for the session's first bytes,
+ * which takes the session's own folder along: a worker that wrote them does not know that it is new.
+ */
 export async function putHashState(
   driver: StorageDriver,
   name: RepositoryName,
   id: string,
   offset: number,
   state: Uint8Array,
+  durability: Durability,
 ): Promise<void> {
-  await driver.put(uploadHashStatePath(name, id, 'sha256', offset), state, { durable: false });
+  await driver.put(uploadHashStatePath(name, id, 'sha256', offset), state, durability);
 }
 
 /** Drops an older state, so that a thousand chunks do not leave a thousand files. */
@@ -88,14 +92,15 @@ export async function getNote(
   return content === undefined ? undefined : parseNote(content.toString('utf8'));
 }
 
-/** As `putHashState`: a hint. */
+/** As `putHashState`: a hint, durable for the session's first bytes. */
 export async function putNote(
   driver: StorageDriver,
   name: RepositoryName,
   id: string,
   note: UploadNote,
+  durability: Durability,
 ): Promise<void> {
-  await driver.put(uploadNotePath(name, id), JSON.stringify(note), { durable: false });
+  await driver.put(uploadNotePath(name, id), JSON.stringify(note), durability);
 }
 
 /** Removes a session with all it holds; a session that is gone already is fine. */
@@ -132,9 +137,10 @@ async function getIfThere(driver: StorageDriver, path: string): Promise<Buffer |
   }
 }
 
+/** Tidying up: if a power cut brings a session back, purging finds it. */
 async function deleteIfThere(driver: StorageDriver, path: string): Promise<void> {
   try {
-    await driver.delete(path);
+    await driver.delete(path, { durable: false });
   } catch (error) {
     if (!hasCode(error, DriverCode.notFound)) {
       throw error;

@@ -2,20 +2,21 @@
  * What the pool's threads run: a switch over jobs. Returns facts and errors as values; logs nothing.
  */
 
-import { errorText } from '../errors.ts';
-import { appendUpload, digestFile } from '../storage/append-upload.ts';
+import { appendUpload, digestFile, publishUpload } from '../storage/append-upload.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { openPortableDriver } from '../storage/drivers/table.ts';
-import { verifyPassword } from './bcrypt-job.ts';
+import { failure } from './failure.ts';
 import { portSource } from './port-source.ts';
 import type {
   AppendJob,
   DigestJob,
   DriverSpec,
   JobValues,
+  PublishJob,
   WorkerJob,
   WorkerResult,
 } from './protocol.ts';
+import { serveStorage } from './serve-storage.ts';
 
 /** One driver per spec and thread, made at its first job. */
 const drivers: Map<string, Promise<StorageDriver>> = new Map();
@@ -48,7 +49,12 @@ async function append(job: AppendJob): Promise<JobValues['append']> {
 }
 
 async function digest(job: DigestJob): Promise<JobValues['digest']> {
-  return digestFile(await driverOf(job.driver), job.path, job.algorithms);
+  return digestFile(await driverOf(job.driver), job.path, job.algorithms, job.bytesPerSecond);
+}
+
+async function publish(job: PublishJob): Promise<undefined> {
+  await publishUpload(await driverOf(job.driver), job.from, job.to);
+  return undefined;
 }
 
 function run(job: WorkerJob): Promise<JobValues[keyof JobValues]> {
@@ -57,8 +63,10 @@ function run(job: WorkerJob): Promise<JobValues[keyof JobValues]> {
       return append(job);
     case 'digest':
       return digest(job);
-    case 'password':
-      return verifyPassword(job);
+    case 'publish':
+      return publish(job);
+    case 'serve':
+      return serveStorage(driverOf(job.driver), job.port);
   }
 }
 
@@ -68,13 +76,6 @@ export default async function work(
   try {
     return { ok: true, value: await run(job) };
   } catch (error) {
-    const coded = error as { code?: unknown; detail?: unknown; retryable?: unknown };
-    return {
-      ok: false,
-      code: typeof coded.code === 'string' ? coded.code : undefined,
-      message: errorText(error),
-      detail: coded.detail,
-      retryable: coded.retryable === true,
-    };
+    return failure(error);
   }
 }

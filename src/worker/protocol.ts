@@ -25,27 +25,60 @@ export interface AppendJob {
   readonly port: MessagePort;
 }
 
+export interface PublishJob {
+  readonly kind: 'publish';
+  readonly driver: DriverSpec;
+  readonly from: string;
+  readonly to: string;
+}
+
 export interface DigestJob {
   readonly kind: 'digest';
   readonly driver: DriverSpec;
   readonly path: string;
   readonly algorithms: readonly DigestAlgorithm[];
+  readonly bytesPerSecond?: number;
 }
 
-export interface PasswordJob {
-  readonly kind: 'password';
-  readonly password: string;
-  readonly hash: string;
+/**
+ * Serves storage calls over a port until it closes. One such job runs for as long as the pool: the short operations of
+ * a file system are cheaper on a thread that may wait for the disk than through libuv's pool (file-calls.ts).
+ */
+export interface ServeJob {
+  readonly kind: 'serve';
+  readonly driver: DriverSpec;
+  readonly port: MessagePort;
 }
 
-export type WorkerJob = AppendJob | DigestJob | PasswordJob;
+/** Calls that a storage thread takes. `appendUpload` is storage/append-upload.ts with the body's bytes at hand. */
+export type StorageMethod =
+  | 'get'
+  | 'put'
+  | 'apply'
+  | 'stat'
+  | 'delete'
+  | 'uploadSizeBytes'
+  | 'renameFolder'
+  | 'appendUpload';
+
+/** Sent in batches, one message per turn of the sender's loop. Arrays, since they clone cheaper than objects. */
+export type StorageCall = readonly [id: number, method: StorageMethod, args: readonly unknown[]];
+/** `buffer` is the one that came with the call's bytes, handed back. */
+export type StorageAnswer = readonly [
+  id: number,
+  result: WorkerResult<unknown>,
+  buffer?: ArrayBuffer,
+];
+
+export type WorkerJob = AppendJob | DigestJob | PublishJob | ServeJob;
 
 /** What a job of each kind gives back. */
 export interface JobValues {
   /** `failure` is left out: only the main thread knows why a body ended, the worker only that it did. */
   append: Omit<AppendOutcome, 'failure'>;
   digest: { sizeBytes: number; digests: Digests };
-  password: boolean;
+  publish: undefined;
+  serve: undefined;
 }
 
 export type WorkerResult<Value> =

@@ -28,6 +28,10 @@ export class HttpSink {
   answer: number | 'stall' = 200;
   /** Sent along with every answer. */
   headers: Record<string, string> = {};
+  /** Body of every answer. */
+  body = '';
+  /** Accepted so far. */
+  connections = 0;
   #server: Server | undefined;
   #port = 0;
   #stalled: ServerResponse[] = [];
@@ -56,10 +60,13 @@ export class HttpSink {
           if (this.answer < 300) {
             this.accepted.push(received);
           }
-          response.writeHead(this.answer, this.headers).end();
+          response.writeHead(this.answer, this.headers).end(this.body);
         }
         this.#wake();
       });
+    });
+    server.on('connection', () => {
+      this.connections += 1;
     });
     this.#server = server;
     server.listen(this.#port, '127.0.0.1');
@@ -75,6 +82,11 @@ export class HttpSink {
       server.close();
       await once(server, 'close');
     }
+  }
+
+  /** Cuts every connection; the port stays open. */
+  closeConnections(): void {
+    this.#server?.closeAllConnections();
   }
 
   /** Answers all stalled requests with 200 and stalls no more. */

@@ -1,7 +1,7 @@
 /**
  * A process that records events as fast as they become durable and says which are, to be killed at any moment.
- * Arguments: folder of the built code, storage root, URL of the sink, prefix of the tags, how many events (0: only
- * deliver what is there).
+ * Arguments: folder of the built code, storage root, URL of the sink, prefix of the tags, how many events. With 0
+ * it delivers what earlier ones left, and ends.
  */
 
 import { writeSync } from 'node:fs';
@@ -56,6 +56,8 @@ async function client() {
     writeSync(1, `${tag}\n`);
   }
 }
-await Promise.all(Array.from({ length: 8 }, client));
-writeSync(1, 'done\n');
-setInterval(() => {}, 1000);
+if (Number(count) === 0) {
+  await notifications.stop(60_000);
+} else {
+  await Promise.all(Array.from({ length: 8 }, client));
+}

@@ -54,7 +54,16 @@ export async function startRadosgw(): Promise<Radosgw> {
   }
   const folder = mkdtempSync(join(tmpdir(), 'radosgw-'));
   const started: ChildProcess[] = [];
+  // A test process that ends before its time must not leave a cluster behind.
+  const kill = (): void => {
+    for (const child of started) {
+      child.kill('SIGKILL');
+    }
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', kill);
   const stop = async (): Promise<void> => {
+    process.off('exit', kill);
     for (const child of started.reverse()) {
       await ended(child);
     }

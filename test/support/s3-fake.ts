@@ -209,7 +209,12 @@ export class S3Fake {
 
   #answer(exchange: Exchange, fault: Fault | undefined): Answer {
     if (fault?.kind === 'error') {
-      return failure(fault.status, fault.code);
+      const answer = failure(fault.status, fault.code);
+      // Clients set their clock by this header.
+      const date = new Date(Date.now() + 3_600_000).toUTCString();
+      return fault.code === 'RequestTimeTooSkewed'
+        ? { ...answer, headers: { ...answer.headers, date } }
+        : answer;
     }
     if (fault?.kind === 'error in 200') {
       return { ...failure(200, fault.code), status: 200 };

@@ -117,7 +117,8 @@ export async function startTokenServer(options: TokenServerOptions): Promise<Tok
     }));
     const token = await mint(holder, access);
     let refreshToken: string | undefined;
-    if (isOffline && holder !== '') {
+    // Without OAuth2 a refresh token would be of no use: docker would keep it in place of the password.
+    if (isOffline && holder !== '' && options.oauth2 !== false) {
       refreshToken = randomUUID();
       refreshTokens.set(refreshToken, holder);
     }

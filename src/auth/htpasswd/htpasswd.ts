@@ -17,6 +17,7 @@ import {
   fullGrant,
   type Grant,
   type TokenIssuer,
+  wantedDetail,
 } from '../access.ts';
 import { bearerChallenge, clientOrigin } from '../bearer-challenge.ts';
 import type { HtpasswdOptions } from '../options.ts';
@@ -110,7 +111,7 @@ export function createHtpasswdController(
     // 403, unlike Distribution, which knows no rules here: asking again for a password that was right would make
     // clients prompt, or drop a good login.
     throw new CodedError('DENIED', 'requested access to the resource is denied', {
-      detail: new ChallengeError('', wanted).detail,
+      detail: wantedDetail(wanted),
     });
   }
 

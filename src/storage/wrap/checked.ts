@@ -8,6 +8,7 @@ import { isAbort } from '../../errors.ts';
 import {
   DriverCode,
   DriverError,
+  type Durability,
   type FileWriter,
   type ListEntry,
   type ListOptions,
@@ -32,7 +33,8 @@ export function checked(driver: StorageDriver): StorageDriver {
 class Checked implements StorageDriver {
   readonly name: string;
   readonly abilities: StorageDriver['abilities'];
-  readonly purgeUploads?: (prefix: string, olderThanMs: number) => Promise<number>;
+  readonly purgeUploads?: NonNullable<StorageDriver['purgeUploads']>;
+  readonly renameFolder?: (from: string, to: string) => Promise<void>;
   readonly #driver: StorageDriver;
   readonly #translated: Around;
 
@@ -41,10 +43,18 @@ class Checked implements StorageDriver {
     this.name = driver.name;
     this.abilities = driver.abilities;
     this.#translated = (work) => translate(driver.name, work);
+    const rename = driver.renameFolder?.bind(driver);
+    if (rename !== undefined) {
+      this.renameFolder = (from, to): Promise<void> =>
+        this.#call(() => {
+          this.#assertPath(to);
+          return rename(from, to);
+        }, from);
+    }
     const purge = driver.purgeUploads?.bind(driver);
     if (purge !== undefined) {
-      this.purgeUploads = (prefix, olderThanMs): Promise<number> =>
-        this.#call(() => purge(prefix, olderThanMs), prefix === '/' ? undefined : prefix);
+      this.purgeUploads = (prefix, olderThanMs, options): Promise<number> =>
+        this.#call(() => purge(prefix, olderThanMs, options), prefix === '/' ? undefined : prefix);
     }
   }
 
@@ -52,8 +62,8 @@ class Checked implements StorageDriver {
     return this.#call(() => this.#driver.get(path), path);
   }
 
-  put(path: string, content: Uint8Array | string): Promise<void> {
-    return this.#call(() => this.#driver.put(path, content), path);
+  put(path: string, content: Uint8Array | string, options?: Durability): Promise<void> {
+    return this.#call(() => this.#driver.put(path, content, options), path);
   }
 
   apply(steps: readonly WriteStep[]): Promise<void> {
@@ -94,8 +104,8 @@ class Checked implements StorageDriver {
     }, from);
   }
 
-  delete(path: string): Promise<void> {
-    return this.#call(() => this.#driver.delete(path), path);
+  delete(path: string, options?: Durability): Promise<void> {
+    return this.#call(() => this.#driver.delete(path, options), path);
   }
 
   async openWriter(path: string, options: { append: boolean }): Promise<FileWriter> {

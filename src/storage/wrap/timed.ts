@@ -28,11 +28,12 @@ export function timed(driver: StorageDriver, observe: ObserveAction): StorageDri
     }
   }
   const purge = driver.purgeUploads?.bind(driver);
+  const rename = driver.renameFolder?.bind(driver);
   return {
     name: driver.name,
     abilities: driver.abilities,
     get: (path) => time(['GetContent'], driver.get(path)),
-    put: (path, content) => time(['PutContent'], driver.put(path, content)),
+    put: (path, content, options) => time(['PutContent'], driver.put(path, content, options)),
     apply: (steps) =>
       time(
         steps.map((step) => (step.kind === 'put' ? 'PutContent' : 'Move')),
@@ -42,10 +43,11 @@ export function timed(driver: StorageDriver, observe: ObserveAction): StorageDri
     stat: (path) => time(['Stat'], driver.stat(path)),
     list: (path, options) => time(['List'], driver.list(path, options)),
     move: (from, to) => time(['Move'], driver.move(from, to)),
-    delete: (path) => time(['Delete'], driver.delete(path)),
+    delete: (path, options) => time(['Delete'], driver.delete(path, options)),
     openWriter: (path, options) => driver.openWriter(path, options),
     uploadSizeBytes: (path) => driver.uploadSizeBytes(path),
     redirectUrl: (path, request) => time(['RedirectURL'], driver.redirectUrl(path, request)),
+    ...(rename && { renameFolder: rename }),
     ...(purge && { purgeUploads: purge }),
     close: () => driver.close(),
   };

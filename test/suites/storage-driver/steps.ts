@@ -72,6 +72,20 @@ export function stepTests(space: Space): void {
       expect(await textAt(`${folder}/to`)).toBe('new');
     });
 
+    it('keeps what an earlier step has put, also in a new folder', async () => {
+      const folder = space.folder();
+      await space.driver.put(`${folder}/from`, 'moved');
+      const to = `${folder}/new/to`;
+      await space.driver.apply([
+        { kind: 'move', from: `${folder}/from`, to, keepExisting: true },
+        { kind: 'put', path: to, content: 'put' },
+        { kind: 'put', path: `${folder}/from`, content: 'again' },
+        { kind: 'move', from: `${folder}/from`, to, keepExisting: true },
+      ]);
+      expect(await textAt(to)).toBe('put');
+      expect(await textAt(`${folder}/from`)).toBe('again');
+    });
+
     it('stops at the step that fails: those before it are there, those after are not', async () => {
       const folder = space.folder();
       await expect(

@@ -124,6 +124,53 @@ describe('endpoint', () => {
     await target.close();
   });
 
+  it('turns 303 into a GET without a body, and keeps secrets from another host', async () => {
+    const target = await new HttpSink().open();
+    sink.answer = 303;
+    sink.headers = { location: target.url };
+    const events = start({ headers: { Authorization: [new Secret('Bearer t')] } });
+    events.push(queued(1));
+    await events.idle();
+    expect(sink.received[0]?.headers.authorization).toBe('Bearer t');
+    expect(target.received).toMatchObject([{ method: 'GET', body: '' }]);
+    expect(target.received[0]?.headers).not.toHaveProperty('authorization');
+    await target.close();
+  });
+
+  it('gives up on a receiver that redirects for ever, and tries again', async () => {
+    sink.answer = 307;
+    sink.headers = { location: sink.url };
+    const events = start({ threshold: 1, backoff: 5 });
+    events.push(queued(1));
+    await sink.until(() => sink.received.length > 11);
+    expect(events.state().errors).toBe(1);
+    sink.answer = 200;
+    await events.idle();
+    expect(events.state().successes).toBe(1);
+  });
+
+  it('uses one connection for many events, and counts no error when the receiver closed it in between', async () => {
+    const events = start();
+    events.push(queued(1));
+    events.push(queued(2));
+    await events.idle();
+    expect(sink.connections).toBe(1);
+    sink.closeConnections();
+    events.push(queued(3));
+    await events.idle();
+    expect(events.state()).toMatchObject({ successes: 3, errors: 0 });
+    expect(sink.connections).toBe(2);
+  });
+
+  it('reads no endless answer, but takes its status', async () => {
+    sink.body = 'x'.repeat(1_000_000);
+    const events = start();
+    events.push(queued(1));
+    events.push(queued(2));
+    await events.idle();
+    expect(events.state()).toMatchObject({ successes: 2, errors: 0 });
+  });
+
   it('sends credentials of the URL as Basic', async () => {
     const events = start({ url: sink.url.replace('//', '//user:p%40ss@') });
     events.push(queued(1));

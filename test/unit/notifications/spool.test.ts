@@ -142,6 +142,27 @@ describe('spool', () => {
     expect(adopted.map(({ seq }) => seq)).toEqual([1]);
   });
 
+  it('takes a neighbour in another container, with the same host name and pid, for alive while it touches its lane', async () => {
+    await spool.append(record(1));
+    const owner = join(await lane(), 'owner');
+    const facts = JSON.parse(await readFile(owner, 'utf8'));
+    const neighbour = { ...facts, pidNamespace: 'pid:[1]', startedAtMs: facts.startedAtMs - 5000 };
+    await writeFile(owner, JSON.stringify(neighbour));
+    const adopted: SpoolRecord[] = [];
+    const adopt = async (records: readonly SpoolRecord[]): Promise<void> => {
+      adopted.push(...records);
+    };
+    const heir = new Spool({ directory, logger: silentLogger, now: Date.now });
+    heirs.push(heir);
+    await heir.open();
+    await heir.adoptAbandoned(adopt);
+    expect(adopted).toEqual([]);
+    // The same without the other container: an earlier life of this very process.
+    await writeFile(owner, JSON.stringify({ ...neighbour, pidNamespace: facts.pidNamespace }));
+    await heir.adoptAbandoned(adopt);
+    expect(adopted).toHaveLength(1);
+  });
+
   it('makes a new lane when its own was taken over', async () => {
     expect(await spool.touch()).toBe(true);
     await rm(await lane(), { recursive: true });

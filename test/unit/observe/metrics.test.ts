@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { createMetrics, noMetrics } from '../../../src/observe/metrics.ts';
 import { ProxyStats } from '../../../src/observe/proxy-stats.ts';
 
@@ -177,6 +178,21 @@ describe('the dashboard and the alert rules', () => {
       .filter(({ type, targets }) => type !== 'row' && !targets?.every(({ expr }) => expr !== ''))
       .map(({ title }) => title);
     expect(empty).toEqual([]);
+  });
+
+  it('each alert rule has an expression, a severity and a summary, under a name of its own', () => {
+    const { groups } = parse(readFileSync('config/alerts.yml', 'utf8')) as {
+      groups: { rules: { alert: string; expr: string; labels: object; annotations: object }[] }[];
+    };
+    const rules = groups.flatMap(({ rules: inGroup }) => inGroup);
+    for (const rule of rules) {
+      expect(rule).toMatchObject({
+        expr: expect.any(String),
+        labels: { severity: expect.stringMatching(/^(warning|critical)$/) },
+        annotations: { summary: expect.any(String) },
+      });
+    }
+    expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
   });
 
   it('every Longshore and Distribution metric is shown or alerted on, or is listed here as detail', () => {

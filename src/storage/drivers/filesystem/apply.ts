@@ -12,6 +12,7 @@ import type { WriteStep } from '../../driver.ts';
 import { allDone, type Directories } from './directories.ts';
 import {
   closeFile,
+  closeUnsynced,
   copyToNew,
   openFile,
   openFlags,
@@ -35,6 +36,8 @@ interface Prepared {
   readonly step: WriteStep;
   readonly path: string;
   readonly target: string;
+  /** No earlier step of the call has this target. */
+  readonly isFirstThere: boolean;
   /** The temp file of a put, until it was renamed. */
   temp?: string | undefined;
   /** The target's folder was made for this step, so nothing is at the target: one stat less for each new blob. */
@@ -54,10 +57,12 @@ export function isTempName(name: string): boolean {
 
 /** Applies `steps` as the driver contract says; translates errors; removes its temp files when it fails. */
 export async function applySteps(parts: ApplyParts, steps: readonly WriteStep[]): Promise<void> {
-  const prepared = steps.map((step): Prepared => {
+  const prepared: Prepared[] = [];
+  for (const step of steps) {
     const path = step.kind === 'put' ? step.path : step.to;
-    return { step, path, target: parts.toFile(path) };
-  });
+    const isFirstThere = prepared.every((earlier) => earlier.path !== path);
+    prepared.push({ step, path, target: parts.toFile(path), isFirstThere });
+  }
   try {
     await allDone(prepared.map((one) => prepare(parts, one)));
     for (const one of prepared) {
@@ -67,6 +72,42 @@ export async function applySteps(parts: ApplyParts, steps: readonly WriteStep[])
   } catch (error) {
     await allDone(prepared.map((one) => dropTemp(one)));
     throw toDriverError(error, prepared[0]?.path ?? '/');
+  }
+}
+
+/**
+ * Puts a file that may be lost again: nothing is synced, the next durable write below its directory takes the
+ * directory's entry along. A new file is written in place, since nobody can be reading it yet; a crash leaves it torn,
+ * which its readers must bear anyway.
+ */
+export async function putHint(
+  directories: Directories,
+  target: string,
+  content: Uint8Array | string,
+): Promise<void> {
+  const fd = await directories.within(dirname(target), () =>
+    openFile(target, openFlags.createNew).catch((error: unknown) => {
+      if (errnoOf(error) === 'EEXIST') {
+        return undefined;
+      }
+      throw error;
+    }),
+  );
+  if (fd === undefined) {
+    const temp = tempBeside(target);
+    const tempFd = await openFile(temp, openFlags.createNew);
+    await writeAndClose(tempFd, content);
+    await renameFile(temp, target);
+    return;
+  }
+  await writeAndClose(fd, content);
+}
+
+async function writeAndClose(fd: number, content: Uint8Array | string): Promise<void> {
+  try {
+    await writeAllAt(fd, typeof content === 'string' ? Buffer.from(content) : content, 0);
+  } finally {
+    closeFile(fd);
   }
 }
 
@@ -105,13 +146,13 @@ async function writeTemp(
     await writeAllAt(fd, typeof content === 'string' ? Buffer.from(content) : content, 0);
     await syncData(fd);
   } catch (error) {
+    await closeUnsynced(fd);
     await removeFile(temp).catch(() => {
       // The write's own failure says more than a failure to clean up after it.
     });
     throw error;
-  } finally {
-    closeFile(fd);
   }
+  closeFile(fd);
   return temp;
 }
 
@@ -139,9 +180,10 @@ async function renameTemp(
 async function moveFile(
   parts: ApplyParts,
   step: WriteStep & { kind: 'move' },
-  { target, isNewFolder }: Prepared,
+  { target, isNewFolder, isFirstThere }: Prepared,
 ): Promise<void> {
-  if (step.keepExisting && !isNewFolder && (await isFile(target))) {
+  const isSurelyFree = isNewFolder && isFirstThere;
+  if (step.keepExisting && !isSurelyFree && (await isFile(target))) {
     return;
   }
   const source = parts.toFile(step.from);

@@ -7,16 +7,18 @@ import { dirname, resolve } from 'node:path';
 import type { ByteSource } from '../../../bytes.ts';
 import type {
   DriverAbilities,
+  Durability,
   FileFacts,
   FileWriter,
   ListEntry,
   ListOptions,
+  PurgeOptions,
   StorageDriver,
   WriteStep,
 } from '../../driver.ts';
 import { Gate } from '../../wrap/gate.ts';
 import { limited } from '../../wrap/limited.ts';
-import { applySteps } from './apply.ts';
+import { applySteps, putHint } from './apply.ts';
 import { Directories } from './directories.ts';
 import { statFile } from './file-calls.ts';
 import { driverName, errnoOf, toDriverError, translating } from './file-error.ts';
@@ -57,8 +59,10 @@ class FilesystemDriver implements StorageDriver {
     return translating(path, this.#smallFiles.get(this.#toFile(path)));
   }
 
-  put(path: string, content: Uint8Array | string): Promise<void> {
-    return this.apply([{ kind: 'put', path, content }]);
+  put(path: string, content: Uint8Array | string, options: Durability = {}): Promise<void> {
+    return options.durable === false
+      ? translating(path, putHint(this.#directories, this.#toFile(path), content))
+      : this.apply([{ kind: 'put', path, content }]);
   }
 
   apply(steps: readonly WriteStep[]): Promise<void> {
@@ -108,9 +112,9 @@ class FilesystemDriver implements StorageDriver {
     return this.apply([{ kind: 'move', from, to }]);
   }
 
-  async delete(path: string): Promise<void> {
+  async delete(path: string, options: Durability = {}): Promise<void> {
     const file = this.#toFile(path);
-    await translating(path, this.#removeDurably(file));
+    await translating(path, this.#remove(file, options.durable !== false));
   }
 
   openWriter(path: string, options: { append: boolean }): Promise<FileWriter> {
@@ -127,20 +131,28 @@ class FilesystemDriver implements StorageDriver {
     return Promise.resolve(undefined);
   }
 
+  async renameFolder(from: string, to: string): Promise<void> {
+    await translating(from, this.#directories.rename(this.#toFile(from), this.#toFile(to)));
+    this.#smallFiles.forget(this.#toFile(from));
+  }
+
   /** Temp files of writers that died are this driver's leftovers. */
-  purgeUploads(prefix: string, olderThanMs: number): Promise<number> {
-    return translating(prefix, removeStaleTemps(this.#toFile(prefix), olderThanMs));
+  purgeUploads(prefix: string, olderThanMs: number, options?: PurgeOptions): Promise<number> {
+    const folder = this.#toFile(prefix);
+    return translating(prefix, removeStaleTemps(folder, olderThanMs, options?.dryRun));
   }
 
   close(): Promise<void> {
     return Promise.resolve();
   }
 
-  async #removeDurably(file: string): Promise<void> {
+  async #remove(file: string, isDurable: boolean): Promise<void> {
     await removeTree(file);
     this.#smallFiles.forget(file);
     this.#directories.forget(file);
-    await this.#directories.sync([dirname(file)]);
+    if (isDurable) {
+      await this.#directories.sync([dirname(file)]);
+    }
   }
 
   #toFile(path: string): string {

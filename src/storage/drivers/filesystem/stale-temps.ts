@@ -4,8 +4,12 @@ import { isTempName } from './apply.ts';
 import { readDirectory, removeFile, statFile } from './file-calls.ts';
 import { errnoOf } from './file-error.ts';
 
-/** Removes temp files below `directory` last written before `olderThanMs` (epoch); returns how many. */
-export async function removeStaleTemps(directory: string, olderThanMs: number): Promise<number> {
+/** Removes temp files below `directory` last written before `olderThanMs` (epoch); `dryRun`: only counts. Returns how many. */
+export async function removeStaleTemps(
+  directory: string,
+  olderThanMs: number,
+  dryRun = false,
+): Promise<number> {
   let removed = 0;
   const waiting = [directory];
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
@@ -13,7 +17,7 @@ export async function removeStaleTemps(directory: string, olderThanMs: number): 
       const file = `${folder}/${entry.name}`;
       if (entry.isDirectory()) {
         waiting.push(file);
-      } else if (isTempName(entry.name) && (await removeIfOlder(file, olderThanMs))) {
+      } else if (isTempName(entry.name) && (await removeIfOlder(file, olderThanMs, dryRun))) {
         removed += 1;
       }
     }
@@ -32,12 +36,14 @@ async function childrenOf(folder: string): Promise<Awaited<ReturnType<typeof rea
   }
 }
 
-async function removeIfOlder(file: string, olderThanMs: number): Promise<boolean> {
+async function removeIfOlder(file: string, olderThanMs: number, dryRun: boolean): Promise<boolean> {
   try {
     if ((await statFile(file)).mtimeMs >= olderThanMs) {
       return false;
     }
-    await removeFile(file);
+    if (!dryRun) {
+      await removeFile(file);
+    }
     return true;
   } catch (error) {
     // Its writer has just renamed or removed it.

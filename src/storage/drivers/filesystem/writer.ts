@@ -14,6 +14,7 @@ import type { FileWriter } from '../../driver.ts';
 import { allDone, type Directories } from './directories.ts';
 import {
   closeFile,
+  closeUnsynced,
   openFile,
   openFlags,
   removeFile,
@@ -122,7 +123,7 @@ class FilesystemWriter implements FileWriter {
     }
     this.#state = 'cancelled';
     await this.#settle();
-    closeFile(this.#fd);
+    await closeUnsynced(this.#fd);
     try {
       await removeFile(this.#target.file);
     } catch (error) {
@@ -143,10 +144,10 @@ class FilesystemWriter implements FileWriter {
       await truncateTo(this.#fd, this.#durableBytes).catch(() => {
         // The disk is failing; the digest check before any commit still stands between the file and a blob.
       });
+      await closeUnsynced(this.#fd);
       throw toDriverError(error, this.#target.path);
-    } finally {
-      closeFile(this.#fd);
     }
+    closeFile(this.#fd);
   }
 
   async #syncRest(): Promise<void> {

@@ -14,6 +14,7 @@ import {
   type ListEntry,
   type ListOptions,
   PathNotFoundError,
+  type PurgeOptions,
   type RedirectRequest,
   type StorageDriver,
   type WriteStep,
@@ -79,7 +80,7 @@ export class S3Driver implements StorageDriver {
     this.#signer = signer;
     this.#keys = createKeys(store.settings.root);
     const states = new UploadStates(store);
-    this.#tools = { store, states, buffers: new PartBuffers() };
+    this.#tools = { store, states, buffers: new PartBuffers(), keys: this.#keys };
     this.#remover = new Remover(store, states);
   }
 
@@ -177,9 +178,9 @@ export class S3Driver implements StorageDriver {
   }
 
   /** @param olderThanMs  Time since the epoch: uploads begun before it are aborted. */
-  purgeUploads(prefix: string, olderThanMs: number): Promise<number> {
+  purgeUploads(prefix: string, olderThanMs: number, options?: PurgeOptions): Promise<number> {
     return this.#call('purge uploads below', prefix, () =>
-      this.#remover.purgeUploads(this.#keys.below(prefix), olderThanMs),
+      this.#remover.purgeUploads(this.#keys.below(prefix), olderThanMs, options?.dryRun),
     );
   }
 

@@ -69,12 +69,14 @@ export class Remover {
     return removed > 0;
   }
 
-  /** Aborts uploads below the prefix that began before the time; returns how many. */
-  async purgeUploads(prefix: string, olderThanMs: number): Promise<number> {
+  /** Aborts uploads below the prefix that began before the time (`dryRun`: only counts); returns how many. */
+  async purgeUploads(prefix: string, olderThanMs: number, dryRun = false): Promise<number> {
     let aborted = 0;
     for await (const upload of openUploads(this.#store, prefix)) {
       if (upload.initiatedAtMs < olderThanMs) {
-        await this.#store.abortUpload(upload.key, upload.uploadId);
+        if (!dryRun) {
+          await this.#store.abortUpload(upload.key, upload.uploadId);
+        }
         aborted += 1;
       }
     }

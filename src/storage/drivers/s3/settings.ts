@@ -23,6 +23,8 @@ export interface S3Settings {
   readonly forcePathStyle: boolean;
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
   readonly skipVerify: boolean;
+  /** PEM file of further authorities, from `AWS_CA_BUNDLE`, which Distribution's SDK knows too. */
+  readonly caFile?: string;
   readonly accelerate: boolean;
   readonly dualStack: boolean;
   readonly fips: boolean;

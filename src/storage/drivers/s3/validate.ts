@@ -25,8 +25,8 @@ export interface Validated {
 }
 
 /**
- * @param environment  Only `AWS_REQUEST_CHECKSUM_CALCULATION` is read: the SDK's own way to ask for checksums that S3
- *                     does not require, which R2, Ceph and older MinIO refuse.
+ * @param environment  Read for `AWS_CA_BUNDLE` and for `AWS_REQUEST_CHECKSUM_CALCULATION`, the SDK's own way to ask
+ *                     for checksums that S3 does not require, which R2, Ceph and older MinIO refuse.
  * @throws DriverError with every fault of the section in one line.
  */
 export function validate(
@@ -66,6 +66,7 @@ export function validate(
         },
       }),
       skipVerify: options.skipverify,
+      ...(environment['AWS_CA_BUNDLE'] && { caFile: environment['AWS_CA_BUNDLE'] }),
       accelerate: options.accelerate,
       dualStack: options.usedualstack,
       fips: options.usefipsendpoint,

@@ -140,7 +140,7 @@ accessControllerSuite(
         user: 'user',
       }),
       bad: [`Bearer ${expired}`, 'Bearer', 'Bearer  two', 'Bearer a.b.c', 'Basic dXNlcjpwYXNz'],
-      secrets: [JSON.stringify(jwkOf(key('HS256').publicKey)['k'])],
+      secrets: [String(jwkOf(key('HS256').publicKey)['k'])],
       close: () => Promise.resolve(),
     };
   },

@@ -38,6 +38,25 @@ describe('headers', () => {
   });
 });
 
+it.each([
+  ['https://127.0.0.1:1', 'UNSIGNED-PAYLOAD'],
+  ['http://127.0.0.1:1', '2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881'],
+])('signs the bytes of a body sent to %s as %s', async (regionendpoint, hash) => {
+  const { settings } = validate(someS3Options({ regionendpoint }));
+  const store = new ObjectStore(createClient(settings), settings);
+  let sent: unknown;
+  store.client.middlewareStack.add(
+    () => (args) => {
+      sent = (args.request as { headers: Record<string, string> }).headers['x-amz-content-sha256'];
+      throw new Error('enough seen');
+    },
+    { step: 'deserialize', priority: 'low' },
+  );
+  await expect(store.put('a', Buffer.from('x'))).rejects.toThrow('enough seen');
+  store.client.destroy();
+  expect(sent).toBe(hash);
+});
+
 describe('credentials from the environment', () => {
   afterEach(() => vi.unstubAllEnvs());
 
