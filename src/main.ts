@@ -3,23 +3,21 @@
  * native-free/, since it picks between the two front ends.
  */
 
-import { makeNodeFrontEnd } from '../native-free/make-front-end.ts';
-import { type CommandLine, parseCommandLine } from './cli/command-line.ts';
-import { collectGarbageCommand } from './cli/garbage-collect.ts';
-import { printConfiguration } from './cli/print-configuration.ts';
-import { reindex } from './cli/reindex.ts';
-import { replayNotifications } from './cli/replay-notifications.ts';
-import { serve } from './cli/serve.ts';
+import { type Command, type CommandLine, parseCommandLine } from './cli/command-line.ts';
 import { ExitCode, usage } from './cli/usage.ts';
-import { verify } from './cli/verify.ts';
 import type { FrontEndParts } from './compose.ts';
 import { errorText } from './errors.ts';
 import type { FrontEnd } from './http/exchange.ts';
-import { chooseFrontEnd } from './http/uws/choose.ts';
 import { version } from './version.ts';
 
 async function makeFrontEnd(parts: FrontEndParts): Promise<FrontEnd> {
-  return (await chooseFrontEnd(parts.config.http, parts)) ?? makeNodeFrontEnd(parts);
+  const { chooseFrontEnd } = await import('./http/uws/choose.ts');
+  const chosen = await chooseFrontEnd(parts.config.http, parts);
+  if (chosen !== undefined) {
+    return chosen;
+  }
+  const { makeNodeFrontEnd } = await import('../native-free/make-front-end.ts');
+  return makeNodeFrontEnd(parts);
 }
 
 async function run(args: readonly string[]): Promise<number> {
@@ -34,14 +32,23 @@ async function run(args: readonly string[]): Promise<number> {
     process.stdout.write(line.kind === 'version' ? `longshore ${version}\n` : usage);
     return ExitCode.ok;
   }
-  const { command, path, values } = line;
+  return runCommand(line);
+}
+
+/** Each command is loaded when it is the one: `config` needs no libraries of storage. */
+async function runCommand({ command, path, values }: Command): Promise<number> {
   const strict = values.strict ?? false;
   switch (command) {
-    case 'serve':
+    case 'serve': {
+      const { serve } = await import('./cli/serve.ts');
       return serve({ path, strict, makeFrontEnd });
-    case 'config':
+    }
+    case 'config': {
+      const { printConfiguration } = await import('./cli/print-configuration.ts');
       return printConfiguration({ path, strict });
-    case 'garbage-collect':
+    }
+    case 'garbage-collect': {
+      const { collectGarbageCommand } = await import('./cli/garbage-collect.ts');
       return collectGarbageCommand({
         path,
         dryRun: values['dry-run'] ?? false,
@@ -49,17 +56,24 @@ async function run(args: readonly string[]): Promise<number> {
         quiet: values.quiet ?? false,
         minAge: values['min-age'] ?? '0',
       });
-    case 'verify':
+    }
+    case 'verify': {
+      const { verify } = await import('./cli/verify.ts');
       return verify({
         path,
         repair: values.repair ?? false,
         json: values.json ?? false,
         ...(values.rate === undefined ? {} : { rate: values.rate }),
       });
-    case 'reindex':
+    }
+    case 'reindex': {
+      const { reindex } = await import('./cli/reindex.ts');
       return reindex({ path });
-    case 'notifications replay':
+    }
+    case 'notifications replay': {
+      const { replayNotifications } = await import('./cli/replay-notifications.ts');
       return replayNotifications({ path, isList: values.list ?? false });
+    }
   }
 }
 

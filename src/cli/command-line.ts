@@ -37,14 +37,15 @@ const commands = {
 
 export type CommandName = keyof typeof commands;
 
-export type CommandLine =
-  | { readonly kind: 'version' | 'help' }
-  | {
-      readonly kind: 'command';
-      readonly command: CommandName;
-      readonly path: string | undefined;
-      readonly values: OptionValues;
-    };
+export interface Command {
+  readonly kind: 'command';
+  readonly command: CommandName;
+  /** Of the configuration file. */
+  readonly path: string | undefined;
+  readonly values: OptionValues;
+}
+
+export type CommandLine = { readonly kind: 'version' | 'help' } | Command;
 
 /** Distribution's flags may also be written `--dry-run=true`. */
 const booleanForm = /^(--(?:dry-run|delete-untagged|quiet)|-[dmq])=(true|false)$/;
