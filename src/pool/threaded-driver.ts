@@ -59,6 +59,7 @@ export function threadedBodyStore(thread: StorageThread, others: BodyStore): Bod
       const outcome = (await thread.call('appendUpload', [request, bytes])) as AppendOutcome;
       return failure === undefined ? outcome : { ...outcome, failure };
     },
+    put: (request, body) => others.put(request, body),
     publish: (from, to) => others.publish(from, to),
     digestFile: (path, algorithms) => others.digestFile(path, algorithms),
   };
