@@ -59,6 +59,7 @@ export function threadedBodyStore(thread: StorageThread, others: BodyStore): Bod
       const outcome = await thread.append(request, bytes, giveBack);
       return failure === undefined ? outcome : { ...outcome, failure };
     },
+    put: (request, body) => others.put(request, body),
     publish: (from, to) => others.publish(from, to),
     digestFile: (path, algorithms, bytesPerSecond) =>
       others.digestFile(path, algorithms, bytesPerSecond),

@@ -192,6 +192,10 @@ export class UploadSessions {
       }
       return this.#store(name, bytes, digest);
     }
+    const { driver } = this.#context;
+    if (driver.openReplacement !== undefined && algorithmOf(digest) === canonicalAlgorithm) {
+      return this.#putInPlace(name, body, digest);
+    }
     const session = await this.start(name, algorithmOf(digest));
     try {
       const claim = { offset: 0, startedAtMs: session.startedAtMs };
@@ -349,6 +353,20 @@ export class UploadSessions {
       ...linkSteps(name, stored, digest),
     ]);
     return this.#committed(name, digest, { digest: stored, sizeBytes: bytes.length });
+  }
+
+  /** Straight to where the blob belongs: no session, and no copy at its end. */
+  async #putInPlace(name: RepositoryName, body: BodySource, digest: Digest): Promise<BlobFacts> {
+    const { bodies, driver } = this.#context;
+    const outcome = await bodies.put({ path: blobDataPath(digest), digest }, body);
+    if (outcome.failure !== undefined) {
+      throw outcome.failure;
+    }
+    if (!outcome.isStored) {
+      throw digestMismatch(digest);
+    }
+    await driver.apply(linkSteps(name, digest, digest));
+    return this.#committed(name, digest, { digest, sizeBytes: outcome.sizeBytes });
   }
 
   async #finish(
