@@ -81,7 +81,7 @@ describe.skipIf(proxiesMissing !== undefined)('recipes for proxies', () => {
   /** skopeo pushes an image with a layer of 40 MiB and pulls it again; its own checks compare the digests. */
   async function carriesImages(host: string, trust: 'plain' | 'tls'): Promise<void> {
     const layout = join(folder.path, 'layout');
-    const digest = await writeOciLayout(layout, 'latest', [randomBytes(40 * mib]));
+    const digest = await writeOciLayout(layout, 'latest', [randomBytes(40 * mib)]);
     const certificates = join(folder.path, 'trust');
     const flags = (side: string): string[] =>
       trust === 'tls' ? [`--${side}-cert-dir`, certificates] : [`--${side}-tls-verify=false`];
