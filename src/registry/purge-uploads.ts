@@ -5,6 +5,7 @@
 
 import { hasCode } from '../errors.ts';
 import type { RepositoryName } from '../oci/reference.ts';
+import { formatGoDuration } from '../options/go-duration.ts';
 import { DriverCode } from '../storage/driver.ts';
 import { repositoriesPath, rootPath, uploadPath, uploadsPath } from '../storage/layout.ts';
 import { deleteSession, getStartedAt } from '../storage/upload-store.ts';
@@ -24,7 +25,8 @@ export interface PurgeResult {
 }
 
 /** Instances that start together must not walk storage together: up to an hour, as Distribution. */
-const maxJitterMs = 60 * 60 * 1000;
+const minuteMs = 60 * 1000;
+const maxJitterMs = 60 * minuteMs;
 
 /** Goes through all repositories once. Dry run counts as deleted. */
 export async function purgeUploads(
@@ -34,7 +36,7 @@ export async function purgeUploads(
 ): Promise<PurgeResult> {
   const { driver, logger } = context;
   const olderThanMs = context.now() - options.age;
-  const limit = new Date(olderThanMs).toISOString();
+  const limit = goTime(olderThanMs);
   logger.info(`PurgeUploads starting: olderThan=${limit}, actuallyDelete=${!options.dryrun}`);
   let deleted = 0;
   let errors = 0;
@@ -46,7 +48,7 @@ export async function purgeUploads(
       for (const entry of (await driver.list(uploadsPath(name))) ?? []) {
         const startedAtMs = await sessionTime(context, name, entry.name);
         if (startedAtMs !== undefined && startedAtMs < olderThanMs) {
-          const started = new Date(startedAtMs).toISOString();
+          const started = goTime(startedAtMs);
           logger.info(
             `Upload files in ${uploadPath(name, entry.name)} have older date (${started}) than purge date (${limit}).  Removing upload directory.`,
           );
@@ -68,6 +70,12 @@ export async function purgeUploads(
   }
   logger.info(`Purge uploads finished.  Num deleted=${deleted}, num errors=${errors}`);
   return { deleted, errors };
+}
+
+/** A time as Go prints it in Distribution's log lines: `2024-01-02 03:04:05.6 +0000 UTC`. */
+function goTime(ms: number): string {
+  const [day, time = ''] = new Date(ms).toISOString().split('T');
+  return `${day} ${time.replace(/\.?0*Z$/, '')} +0000 UTC`;
 }
 
 /** When a session began, else the newest time among its files; `undefined` when it went meanwhile. */
@@ -110,8 +118,8 @@ export class UploadPurger {
   }
 
   start(): void {
-    const delayMs = Math.floor(Math.random() * maxJitterMs);
-    this.#context.logger.info(`Starting upload purge in ${Math.round(delayMs / 60_000)}m`);
+    const delayMs = Math.floor((Math.random() * maxJitterMs) / minuteMs) * minuteMs;
+    this.#context.logger.info(`Starting upload purge in ${formatGoDuration(delayMs)}`);
     this.#schedule(delayMs);
   }
 

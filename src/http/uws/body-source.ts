@@ -139,6 +139,7 @@ export class UwsBody implements RequestBody {
     if (isLast) {
       this.isComplete = true;
       this.#isClosed = true;
+      this.#resumeForNextRequest();
       if (this.#overflow.length === 0) {
         this.#flushFilling();
       }
@@ -256,6 +257,17 @@ export class UwsBody implements RequestBody {
       waiter.reject(this.#failure);
     } else {
       waiter.resolve(piece);
+    }
+  }
+
+  /**
+   * A piece and the end of a chunked body may come out of one read of the socket, so that it was paused for the piece a
+   * moment ago. Nobody would resume it, and the next request on the connection would not be heard.
+   */
+  #resumeForNextRequest(): void {
+    if (this.isPaused) {
+      this.isPaused = false;
+      this.#res.resume();
     }
   }
 

@@ -63,6 +63,16 @@ async function readRest(body: UwsBody, pool: BufferPool): Promise<string> {
 }
 
 describe('UwsBody', () => {
+  // A piece and the end out of one read of the socket: the next request was not heard until uWS closed the connection.
+  it('does not leave the socket paused for the next request when the end comes while it is', async () => {
+    const { res, body, pool } = bodyWith({});
+    res.push('abcd'.repeat(5));
+    expect(res.isPaused).toBe(true);
+    res.push('', true);
+    expect(res.isPaused).toBe(false);
+    expect(await readRest(body, pool)).toBe('abcd'.repeat(5));
+  });
+
   it.each([
     ['in one chunk', ['abcdefghij']],
     ['byte by byte', [...'abcdefghij']],

@@ -1,0 +1,270 @@
+/**
+ * An upload goes on wherever its storage is seen: on another instance, after a restart or a kill, on Distribution, and
+ * back again. Where a state of the digest was saved, nothing is read a second time: tests damage the stored bytes in
+ * between, which whoever reads them again would notice.
+ */
+
+import { open, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ApiClient, digestOf, locationOf, withQuery } from '../support/api-client.ts';
+import { noise } from '../support/bytes.ts';
+import { type RunningDockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
+import { RawConnection } from '../support/raw-connection.ts';
+import { type RunningRegistry, startRegistry } from '../support/registry.ts';
+import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
+import { describeWith } from '../support/tools.ts';
+
+const name = 'team/app';
+/** Neither a multiple of the hash's block nor small enough to stay on the main thread. */
+const chunkBytes = 300_007;
+
+let folder: TempFolder;
+let root: string;
+let one: RunningRegistry;
+let other: RunningRegistry;
+let api: { one: ApiClient; other: ApiClient };
+let seed = 0;
+let content: Buffer;
+
+beforeAll(async () => {
+  folder = await tempFolder();
+  root = join(folder.path, 'data');
+  one = await startRegistry({ root, frontEnd: 'uws' });
+  other = await startRegistry({ root, frontEnd: 'node' });
+  api = { one: new ApiClient(one.port), other: new ApiClient(other.port) };
+});
+afterAll(async () => {
+  api.one.close();
+  api.other.close();
+  await one.stop();
+  await other.stop();
+  await folder.remove();
+});
+beforeEach(() => {
+  seed += 1;
+  content = noise(4 * chunkBytes, seed);
+});
+
+const chunk = (n: number): Buffer => content.subarray(n * chunkBytes, (n + 1) * chunkBytes);
+const pathOf = (location: string): string => location.replace(/^http:\/\/[^/]+/, '');
+const idOf = (location: string): string => /uploads\/([^?]+)/.exec(location)?.[1] ?? '';
+const sessionFolder = (location: string): string =>
+  join(root, 'docker/registry/v2/repositories', name, '_uploads', idOf(location));
+
+/** Sends chunk `n` with its range; gives the Location to go on with. */
+async function sendChunk(client: ApiClient, location: string, n: number): Promise<string> {
+  const start = n * chunkBytes;
+  const reply = await client.patch(pathOf(location), chunk(n), {
+    'content-range': `${start}-${start + chunkBytes - 1}`,
+    'content-type': 'application/octet-stream',
+  });
+  expect(reply.status).toBe(202);
+  expect(reply.headers.range).toBe(`0-${start + chunkBytes - 1}`);
+  return locationOf(reply);
+}
+
+async function finish(client: ApiClient, location: string): Promise<void> {
+  const reply = await client.finishUpload(pathOf(location), digestOf(content));
+  expect(reply.text).toBe('');
+  expect(reply.status).toBe(201);
+}
+
+async function expectServed(client: ApiClient): Promise<void> {
+  const reply = await client.get(`/v2/${name}/blobs/${digestOf(content)}`);
+  expect(reply.body.equals(content)).toBe(true);
+}
+
+/** Flips the first stored byte. */
+async function damage(location: string): Promise<void> {
+  const file = await open(join(sessionFolder(location), 'data'), 'r+');
+  try {
+    await file.write(Buffer.from([(content[0] ?? 0) ^ 0xff]), 0, 1, 0);
+  } finally {
+    await file.close();
+  }
+}
+
+async function hashStates(location: string): Promise<string[]> {
+  return (await readdir(join(sessionFolder(location), 'hashstates/sha256'))).sort();
+}
+
+describe('a chunked upload', () => {
+  it('goes on by turns on two instances', async () => {
+    let location = await api.one.startUpload(name);
+    for (let n = 0; n < 4; n += 1) {
+      location = await sendChunk(n % 2 === 0 ? api.one : api.other, location, n);
+    }
+    await finish(api.other, location);
+    await expectServed(api.one);
+  });
+
+  it('is not read again by the other instance', async () => {
+    let location = await sendChunk(api.one, await api.one.startUpload(name), 0);
+    await damage(location);
+    for (let n = 1; n < 4; n += 1) {
+      location = await sendChunk(api.other, location, n);
+    }
+    await finish(api.one, location);
+  });
+
+  it('keeps one saved state, however many chunks came', async () => {
+    let location = await api.one.startUpload(name);
+    for (let n = 0; n < 4; n += 1) {
+      location = await sendChunk(api.one, location, n);
+    }
+    expect(await hashStates(location)).toEqual([String(4 * chunkBytes)]);
+    const state = await readFile(
+      join(sessionFolder(location), 'hashstates/sha256', String(4 * chunkBytes)),
+    );
+    expect(state).toHaveLength(108);
+    await finish(api.one, location);
+  });
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)('goes on after %s and a new start', async (signal) => {
+    const before = await startRegistry({ root });
+    const first = new ApiClient(before.port);
+    let location = await sendChunk(first, await first.startUpload(name), 0);
+    location = await sendChunk(first, location, 1);
+    first.close();
+    await before.stop(signal);
+    const after = await startRegistry({ root });
+    const second = new ApiClient(after.port);
+    location = await sendChunk(second, location, 2);
+    location = await sendChunk(second, location, 3);
+    await finish(second, location);
+    await expectServed(second);
+    second.close();
+    await after.stop();
+  });
+
+  it('is read once, and right, when its saved state is gone', async () => {
+    let location = await sendChunk(api.one, await api.one.startUpload(name), 0);
+    const states = join(sessionFolder(location), 'hashstates');
+    await rm(states, { recursive: true });
+    for (let n = 1; n < 4; n += 1) {
+      location = await sendChunk(api.other, location, n);
+    }
+    await finish(api.other, location);
+    await expectServed(api.one);
+  });
+});
+
+describe('a streamed upload', () => {
+  it('is committed by another instance without reading it again', async () => {
+    const sent = await api.one.send('PATCH', await api.one.startUpload(name), { body: [content] });
+    await damage(locationOf(sent));
+    await finish(api.other, locationOf(sent));
+  });
+
+  it('goes on after the client was cut off, from what the registry holds', async () => {
+    const location = pathOf(await api.one.startUpload(name));
+    const cable = await RawConnection.open(one.port);
+    cable.send(
+      `PATCH ${location} HTTP/1.1\r\nHost: x\r\nContent-Length: ${content.length}\r\n\r\n`,
+    );
+    cable.send(content.subarray(0, 500_000));
+    let arrived = await api.other.get(location);
+    while (arrived.headers.range === '0-0') {
+      arrived = await api.other.get(location);
+    }
+    cable.end();
+    // The registry may still be storing what arrived: until then it refuses a second writer.
+    let status = await api.other.get(location);
+    let rest = status;
+    do {
+      status = await api.other.get(location);
+      const held = Number(String(status.headers.range).split('-')[1]) + 1;
+      const offset = status.headers.range === '0-0' ? 0 : held;
+      rest = await api.one.send('PATCH', locationOf(status), { body: [content.subarray(offset)] });
+    } while (rest.status === 416);
+    expect(rest.status).toBe(202);
+    await finish(api.one, locationOf(rest));
+    await expectServed(api.other);
+  });
+});
+
+describeWith(['docker-registry'], 'beside docker-registry on the same data', () => {
+  let theirs: RunningDockerRegistry;
+  let their: ApiClient;
+
+  beforeAll(async () => {
+    theirs = await startDockerRegistry(root);
+    their = new ApiClient(theirs.port);
+  });
+  afterAll(async () => {
+    their?.close();
+    await theirs?.stop();
+  });
+
+  it.each([1, 55, 63, 64, 65, 127, 100_000, chunkBytes])(
+    'saves the same state as it does, after %i bytes',
+    async (sizeBytes) => {
+      const bytes = content.subarray(0, sizeBytes);
+      const range = {
+        'content-range': `0-${sizeBytes - 1}`,
+        'content-type': 'application/octet-stream',
+      };
+      const states: Buffer[] = [];
+      for (const client of [api.one, their]) {
+        const sent = await client.patch(pathOf(await client.startUpload(name)), bytes, range);
+        expect(sent.status).toBe(202);
+        states.push(
+          await readFile(
+            join(sessionFolder(locationOf(sent)), 'hashstates/sha256', String(sizeBytes)),
+          ),
+        );
+      }
+      expect(states[0]).toHaveLength(108);
+      expect(states[0]?.equals(states[1] ?? Buffer.alloc(0))).toBe(true);
+    },
+  );
+
+  it('is begun here and goes on there, without being read again', async () => {
+    let location = await sendChunk(api.one, await api.one.startUpload(name), 0);
+    await damage(location);
+    for (let n = 1; n < 4; n += 1) {
+      location = await sendChunk(their, location, n);
+    }
+    await finish(their, location);
+  });
+
+  it('is begun there and goes on here, without being read again', async () => {
+    let location = await sendChunk(their, await their.startUpload(name), 0);
+    await damage(location);
+    for (let n = 1; n < 4; n += 1) {
+      location = await sendChunk(api.one, location, n);
+    }
+    await finish(api.one, location);
+  });
+
+  it('goes to and fro', async () => {
+    let location = await their.startUpload(name);
+    for (let n = 0; n < 4; n += 1) {
+      location = await sendChunk(n % 2 === 0 ? their : api.other, location, n);
+    }
+    await finish(their, location);
+    await expectServed(api.one);
+    await expectServed(their);
+  });
+
+  it('streamed here, is committed there', async () => {
+    const sent = await api.one.send('PATCH', await api.one.startUpload(name), { body: [content] });
+    await finish(their, locationOf(sent));
+    await expectServed(api.one);
+  });
+
+  it('streamed there, is committed here', async () => {
+    const sent = await their.send('PATCH', pathOf(await their.startUpload(name)), {
+      body: [content],
+      headers: { 'content-type': 'application/octet-stream' },
+    });
+    const reply = await api.one.send(
+      'PUT',
+      withQuery(pathOf(locationOf(sent)), `digest=${digestOf(content)}`),
+      { body: '' },
+    );
+    expect(reply.status).toBe(201);
+    await expectServed(their);
+  });
+});
