@@ -80,6 +80,9 @@ async function runCases(bench: Bench, observer: SuiteObserver): Promise<readonly
   const cases = await openOnAll(bench, failures);
   const results: CaseResult[] = [];
   for (const [name, unit] of cases) {
+    if (!name.includes(bench.options.caseText)) {
+      continue;
+    }
     const result = await runCase(bench, { name, unit }, failures);
     observer.caseDone(result);
     results.push(result);
