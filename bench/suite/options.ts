@@ -62,7 +62,7 @@ export function parseOptions(args: readonly string[]): SuiteOptions | undefined 
     peers,
     caseText: values.case,
     runs: positive('--runs', values.runs, values.quick ? 2 : 3, true),
-    seconds: positive('--seconds', values.seconds, values.quick ? 0.5 : 2, false),
+    seconds: positive('--seconds', values.seconds, values.quick ? 0.5 : 1.5, false),
     isQuick: values.quick,
     root: values.root,
     out: values.out,
@@ -83,7 +83,7 @@ export function helpText(): string {
                         format) are filled in, and it should read Distribution's tree for (i)
   --only-us             no docker-registry beside us
   --runs N              timed runs of each case for each server (3; more give a truer spread)
-  --seconds S           least length of a run (2)
+  --seconds S           least length of a run (1.5)
   --quick               small sizes and two short runs: shows that it works, no figures to keep
   --root DIR            where storage goes: a folder on the disk, or on a tmpfs (${tmpdir()})
   --out DIR             where JSON and HTML go (bench/results)
