@@ -243,6 +243,7 @@ async function start(
   const drainMs = config.http.draintimeout ?? defaultDrainMs;
   let wasClean = true;
   undo.push(async () => {
+    health.drain();
     logger.info('stopping server gracefully', { 'drain.ms': drainMs });
     const { cut } = await frontEnd.close(drainMs);
     wasClean = cut === 0;

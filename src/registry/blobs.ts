@@ -22,15 +22,30 @@ export function statBlob(
 ): Promise<BlobFacts | undefined> | BlobFacts | undefined {
   const cached = context.descriptors.get(name, digest);
   if (cached === undefined) {
-    return statStoredBlob(context, name, digest);
+    return readFacts(context, name, digest);
   }
   return cached instanceof Promise
-    ? cached.then((facts) => facts ?? statStoredBlob(context, name, digest))
+    ? cached.then((facts) => facts ?? readFacts(context, name, digest))
     : cached;
 }
 
-/** As `statBlob`, but never out of a cache: for decisions that write. */
+/**
+ * As `statBlob`, but never out of a cache: for decisions that write. What the cache says of a blob that is gone is
+ * dropped, so that a client that was told it need not send it is told better the next time.
+ */
 export async function statStoredBlob(
+  context: RegistryContext,
+  name: RepositoryName,
+  digest: Digest,
+): Promise<BlobFacts | undefined> {
+  const facts = await readFacts(context, name, digest);
+  if (facts === undefined) {
+    await context.descriptors.delete(name, digest);
+  }
+  return facts;
+}
+
+async function readFacts(
   context: RegistryContext,
   name: RepositoryName,
   digest: Digest,
@@ -56,12 +71,14 @@ export async function statStoredBlob(
 }
 
 /**
- * Bytes `start` to `endOffset` (exclusive) of a blob that was just statted.
+ * Bytes `offset` to `endOffset` (exclusive) of a blob that was just statted under `digest`.
  *
  * @throws `BLOB_UNKNOWN` the data is gone although a cache or link named it
  */
 export async function openBlob(
   context: RegistryContext,
+  name: RepositoryName,
+  digest: Digest,
   facts: BlobFacts,
   range: { offset: number; endOffset: number },
   signal: AbortSignal,
@@ -69,7 +86,11 @@ export async function openBlob(
   try {
     return await context.driver.open(blobDataPath(facts.digest), { ...range, signal });
   } catch (error) {
-    throw hasCode(error, DriverCode.notFound) ? blobUnknown(facts.digest) : error;
+    if (!hasCode(error, DriverCode.notFound)) {
+      throw error;
+    }
+    await context.descriptors.delete(name, digest);
+    throw blobUnknown(digest);
   }
 }
 

@@ -106,7 +106,8 @@ function tagSteps(name: RepositoryName, tag: Tag, digest: Digest): WriteStep[] {
 }
 
 /**
- * Removes a manifest from the repository, and every tag that points at it.
+ * Removes a manifest from the repository, and every tag that points at it. Tags go first: a crash in between leaves a
+ * manifest without tags, which can be deleted again, rather than tags that point nowhere.
  *
  * @returns the tags that went
  * @throws `MANIFEST_UNKNOWN`
@@ -116,18 +117,27 @@ export async function deleteManifest(
   name: RepositoryName,
   digest: Digest,
 ): Promise<readonly Tag[]> {
+  const { driver } = context;
+  const link = revisionLinkPath(name, digest);
   const stored = await resolveRevision(context, name, digest);
-  const manifest = stored === undefined ? undefined : await loadManifest(context, stored);
-  if (!(await removeLink(context.driver, revisionLinkPath(name, digest)))) {
+  // A link that cannot be read names nothing, but is there to be removed.
+  if (stored === undefined && (await driver.stat(link)) === undefined) {
     throw new CodedError('MANIFEST_UNKNOWN', 'manifest unknown');
   }
-  const gone = [digest];
-  if (stored !== undefined && stored !== digest && algorithmOf(digest) !== canonicalAlgorithm) {
-    await removeLink(context.driver, revisionLinkPath(name, stored));
-    gone.push(stored);
-  }
+  const isAlias =
+    stored !== undefined && stored !== digest && algorithmOf(digest) !== canonicalAlgorithm;
+  const gone = isAlias ? [digest, stored] : [digest];
+  const tags = await untagDigest(context, name, gone);
+  const manifest = stored === undefined ? undefined : await loadManifest(context, stored);
   if (manifest !== undefined) {
     await removeReferrer(context, name, manifest, gone);
   }
-  return untagDigest(context, name, gone);
+  if (isAlias) {
+    await removeLink(driver, revisionLinkPath(name, stored));
+  }
+  if (!(await removeLink(driver, link))) {
+    // Another request was quicker.
+    throw new CodedError('MANIFEST_UNKNOWN', 'manifest unknown');
+  }
+  return tags;
 }

@@ -30,7 +30,7 @@ import {
 import type { RepositoryName } from '../oci/reference.ts';
 import { type AppendOutcome, isOffsetMismatch } from '../storage/append-upload.ts';
 import { type BodySource, readBody } from '../storage/body-store.ts';
-import { DriverCode, type WriteStep } from '../storage/driver.ts';
+import { DriverCode, type FileFacts, type WriteStep } from '../storage/driver.ts';
 import { blobDataPath, uploadDataPath } from '../storage/layout.ts';
 import type { Digests, HashPlan } from '../storage/upload-hash.ts';
 import {
@@ -121,11 +121,16 @@ export class UploadSessions {
   /** @throws `BLOB_UPLOAD_UNKNOWN` */
   async status(name: RepositoryName, id: string): Promise<UploadSession> {
     const { driver } = this.#context;
-    const startedAtMs = this.#ended.has(id) ? undefined : await getStartedAt(driver, name, id);
+    if (this.#ended.has(id)) {
+      throw uploadUnknown();
+    }
+    const [startedAtMs, sizeBytes = 0] = await Promise.all([
+      getStartedAt(driver, name, id),
+      driver.uploadSizeBytes(uploadDataPath(name, id)),
+    ]);
     if (startedAtMs === undefined) {
       throw uploadUnknown();
     }
-    const sizeBytes = (await driver.uploadSizeBytes(uploadDataPath(name, id))) ?? 0;
     return { name, id, startedAtMs, sizeBytes };
   }
 
@@ -162,13 +167,19 @@ export class UploadSessions {
     digest: Digest,
   ): Promise<BlobFacts> {
     return this.#exclusively(name, id, async () => {
-      const held = await this.#require(name, id, claim);
+      // Asked together with the session, to save a round: blobs are nearly always named by their SHA-256.
+      const [held, existing] = await Promise.all([
+        this.#require(name, id, claim),
+        algorithmOf(digest) === canonicalAlgorithm
+          ? this.#context.driver.stat(blobDataPath(digest))
+          : undefined,
+      ]);
       const hasBody = body.sizeBytes !== 0;
       if (hasBody && held.sizeBytes === 0 && this.#isSmall(body)) {
         return this.#commitSmall(held, claim, body, digest);
       }
       const session = hasBody ? await this.#append(held, claim, body) : held;
-      return this.#finish(session, digest);
+      return this.#finish(session, digest, existing);
     });
   }
 
@@ -180,6 +191,10 @@ export class UploadSessions {
         throw digestMismatch(digest);
       }
       return this.#store(name, bytes, digest);
+    }
+    const { driver } = this.#context;
+    if (driver.openReplacement !== undefined && algorithmOf(digest) === canonicalAlgorithm) {
+      return this.#putInPlace(name, body, digest);
     }
     const session = await this.start(name, algorithmOf(digest));
     try {
@@ -340,27 +355,48 @@ export class UploadSessions {
     return this.#committed(name, digest, { digest: stored, sizeBytes: bytes.length });
   }
 
-  async #finish(session: UploadSession, digest: Digest): Promise<BlobFacts> {
+  /** Straight to where the blob belongs: no session, and no copy at its end. */
+  async #putInPlace(name: RepositoryName, body: BodySource, digest: Digest): Promise<BlobFacts> {
+    const { bodies, driver } = this.#context;
+    const outcome = await bodies.put({ path: blobDataPath(digest), digest }, body);
+    if (outcome.failure !== undefined) {
+      throw outcome.failure;
+    }
+    if (!outcome.isStored) {
+      throw digestMismatch(digest);
+    }
+    await driver.apply(linkSteps(name, digest, digest));
+    return this.#committed(name, digest, { digest, sizeBytes: outcome.sizeBytes });
+  }
+
+  async #finish(
+    session: UploadSession,
+    digest: Digest,
+    existing: FileFacts | undefined,
+  ): Promise<BlobFacts> {
     const { name, sizeBytes } = session;
     const digests = await this.#digests(session, algorithmOf(digest));
     if (digests[algorithmOf(digest)] !== encodedOf(digest) || digests.sha256 === undefined) {
       throw digestMismatch(digest);
     }
     const stored = digestOf(canonicalAlgorithm, digests.sha256);
-    const [dataSteps, movesData] = await this.#dataSteps(session, stored);
+    const [dataSteps, movesData] = await this.#dataSteps(session, stored, existing);
     await this.#context.driver.apply([...dataSteps, ...linkSteps(name, stored, digest)]);
     await this.#end(session, movesData && this.#bare.get(session.id) === sizeBytes);
     return this.#committed(name, digest, { digest: stored, sizeBytes });
   }
 
   /** The steps that put the bytes in their place, and whether that takes them out of the session. */
-  async #dataSteps(session: UploadSession, stored: Digest): Promise<[WriteStep[], boolean]> {
+  async #dataSteps(
+    session: UploadSession,
+    stored: Digest,
+    existing: FileFacts | undefined,
+  ): Promise<[WriteStep[], boolean]> {
     const { bodies, driver } = this.#context;
     const to = blobDataPath(stored);
     if (session.sizeBytes === 0) {
       return [[{ kind: 'put', path: to, content: '' }], false];
     }
-    const existing = await driver.stat(to);
     // A blob cut short by a crash is replaced; a whole one is left as it is.
     const keepExisting = existing?.sizeBytes === session.sizeBytes;
     const from = uploadDataPath(session.name, session.id);

@@ -119,6 +119,13 @@ export interface StorageDriver {
    */
   openWriter(path: string, options: { append: boolean }): Promise<FileWriter>;
 
+  /**
+   * Starts a file that takes the place of `path` when it is committed; until then, and after `cancel` or `close`,
+   * nothing of it can be seen and nothing has changed. Never continued, and several at one path do not disturb each
+   * other. Only where that needs no copy at the end.
+   */
+  openReplacement?(path: string): Promise<FileWriter>;
+
   /** Bytes of an unfinished upload at `path`, or `undefined` when none was begun. Equals `stat` where uploads are plain files. */
   uploadSizeBytes(path: string): Promise<number | undefined>;
 

@@ -2,7 +2,7 @@
  * What the pool's threads run: a switch over jobs. Returns facts and errors as values; logs nothing.
  */
 
-import { appendUpload, digestFile, publishUpload } from '../storage/append-upload.ts';
+import { appendUpload, digestFile, publishUpload, putWhole } from '../storage/append-upload.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { openPortableDriver } from '../storage/drivers/table.ts';
 import { failure } from './failure.ts';
@@ -13,6 +13,7 @@ import type {
   DriverSpec,
   JobValues,
   PublishJob,
+  PutJob,
   WorkerJob,
   WorkerResult,
 } from './protocol.ts';
@@ -48,6 +49,17 @@ async function append(job: AppendJob): Promise<JobValues['append']> {
   }
 }
 
+async function put(job: PutJob): Promise<JobValues['put']> {
+  const source = portSource(job.port);
+  try {
+    const { sizeBytes, isStored } = await putWhole(await driverOf(job.driver), job.request, source);
+    return { sizeBytes, isStored };
+  } finally {
+    source.cancel();
+    job.port.close();
+  }
+}
+
 async function digest(job: DigestJob): Promise<JobValues['digest']> {
   return digestFile(await driverOf(job.driver), job.path, job.algorithms, job.bytesPerSecond);
 }
@@ -63,6 +75,8 @@ function run(job: WorkerJob): Promise<JobValues[keyof JobValues]> {
       return append(job);
     case 'digest':
       return digest(job);
+    case 'put':
+      return put(job);
     case 'publish':
       return publish(job);
     case 'serve':

@@ -72,7 +72,7 @@ ${servers}
   return await started(spawn('haproxy', ['-f', config, '-db']), port);
 }
 
-async function started(child: ChildProcess, port: number): Promise<ReverseProxy> {
+export async function started(child: ChildProcess, port: number): Promise<ReverseProxy> {
   while (!(await accepts(port))) {
     if (child.exitCode !== null) throw new Error(`proxy ended with ${child.exitCode}`);
   }
@@ -95,7 +95,7 @@ function accepts(port: number): Promise<boolean> {
   });
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };

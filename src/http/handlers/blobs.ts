@@ -145,9 +145,13 @@ async function bytesReply(
   if (call.isHead || sizeBytes === 0) {
     return { status, headers: [...headers, ['Content-Length', String(sizeBytes)]] };
   }
+  return { status, headers, body: await openPart(call, facts, part), sizeBytes };
+}
+
+function openPart(call: Call, facts: BlobFacts, part: ByteRange): Promise<ByteSource> {
+  const { api, exchange, name, reference } = call;
   const range = { offset: part.start, endOffset: part.end + 1 };
-  const body = await openBlob(call.api.registry, facts, range, call.exchange.signal);
-  return { status, headers, body, sizeBytes };
+  return openBlob(api.registry, name, parseDigest(reference), facts, range, exchange.signal);
 }
 
 function contentRange(part: ByteRange, sizeBytes: number): string {
@@ -178,16 +182,9 @@ function manyParts(
   if (call.isHead) {
     return { status: 206, headers: [...all, ['Content-Length', String(sizeBytes)]] };
   }
-  const { registry } = call.api;
   const opened = parts.flatMap((part, index): (Buffer | (() => Promise<ByteSource>))[] => [
     heads[index] ?? tail,
-    (): Promise<ByteSource> =>
-      openBlob(
-        registry,
-        facts,
-        { offset: part.start, endOffset: part.end + 1 },
-        call.exchange.signal,
-      ),
+    (): Promise<ByteSource> => openPart(call, facts, part),
   ]);
   return { status: 206, headers: all, body: concatSources([...opened, tail]), sizeBytes };
 }

@@ -35,6 +35,7 @@ class Checked implements StorageDriver {
   readonly abilities: StorageDriver['abilities'];
   readonly purgeUploads?: NonNullable<StorageDriver['purgeUploads']>;
   readonly renameFolder?: (from: string, to: string) => Promise<void>;
+  readonly openReplacement?: (path: string) => Promise<FileWriter>;
   readonly #driver: StorageDriver;
   readonly #translated: Around;
 
@@ -50,6 +51,11 @@ class Checked implements StorageDriver {
           this.#assertPath(to);
           return rename(from, to);
         }, from);
+    }
+    const replace = driver.openReplacement?.bind(driver);
+    if (replace !== undefined) {
+      this.openReplacement = async (path): Promise<FileWriter> =>
+        writerWith(await this.#call(() => replace(path), path), this.#translated);
     }
     const purge = driver.purgeUploads?.bind(driver);
     if (purge !== undefined) {

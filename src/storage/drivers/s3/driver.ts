@@ -165,6 +165,24 @@ export class S3Driver implements StorageDriver {
     });
   }
 
+  /** A multipart upload of its own at the very key, without a state object: S3 shows nothing of it until it is complete. */
+  async openReplacement(path: string): Promise<FileWriter> {
+    const writer = new MultipartWriter(
+      this.#tools,
+      { key: this.#keys.of(path), path },
+      freshStart(this.#store),
+    );
+    return {
+      get sizeBytes(): number {
+        return writer.sizeBytes;
+      },
+      write: (bytes) => writer.write(bytes),
+      commit: () => writer.commit(),
+      close: () => writer.cancel(),
+      cancel: () => writer.cancel(),
+    };
+  }
+
   uploadSizeBytes(path: string): Promise<number | undefined> {
     return this.#call('stat upload', path, (key) =>
       uploadSize(this.#store, this.#tools.states, key),

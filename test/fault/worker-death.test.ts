@@ -1,0 +1,142 @@
+/** Workers that die under an upload: it fails clearly and can go on, others are not touched, the pool fills up again. */
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WorkerPool } from '../../src/pool/worker-pool.ts';
+import type { AppendOutcome } from '../../src/storage/append-upload.ts';
+import type { BodySource } from '../../src/storage/body-store.ts';
+import type { StorageDriver } from '../../src/storage/driver.ts';
+import { createFilesystemDriver } from '../../src/storage/drivers/filesystem/driver.ts';
+import { noise, sha256 } from '../support/bytes.ts';
+import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
+
+const pieceBytes = 64 * 1024;
+const bytes = noise(10 * pieceBytes);
+const entry = new URL('./dying-entry.mjs', import.meta.url);
+
+let folder: TempFolder;
+let driver: StorageDriver;
+
+beforeAll(async () => {
+  folder = await tempFolder();
+  driver = createFilesystemDriver({ rootdirectory: folder.path, maxthreads: 100 });
+});
+afterAll(() => folder.remove());
+
+function newPool(count: number): WorkerPool {
+  return new WorkerPool(
+    { count, queue: 100, inflightbytes: 64 * 1024 * 1024, smallbody: 0 },
+    { name: 'filesystem', options: { rootdirectory: folder.path, maxthreads: 100 } },
+    entry,
+  );
+}
+
+/** Gives `content` piece by piece; `next` is asked before each, so that a test can hold a body open. */
+function aBody(content: Buffer, next: () => Promise<void> = () => Promise.resolve()): BodySource {
+  let at = 0;
+  return {
+    sizeBytes: content.length,
+    pool: { give: () => {} },
+    async read() {
+      await next();
+      const piece = content.subarray(at, at + pieceBytes);
+      at += piece.length;
+      // A buffer of its own: it is transferred to the worker.
+      return piece.length === 0 ? undefined : new Uint8Array(piece);
+    },
+    cancel() {},
+  };
+}
+
+async function append(
+  pool: WorkerPool,
+  path: string,
+  body: BodySource,
+  offset = 0,
+): Promise<AppendOutcome> {
+  if (offset === 0) {
+    await driver.put(path, '');
+  }
+  const hash = { kind: 'native', algorithms: ['sha256'] } as const;
+  return pool.append({ path, offset, hash }, body);
+}
+
+describe.each(['throw', 'exit', 'memory'])('a worker that dies: %s', (way) => {
+  it('fails its upload as unavailable, and the next worker goes on from what is stored', async () => {
+    const pool = newPool(1);
+    const path = `/uploads/die-${way}/data`;
+    try {
+      await expect(append(pool, path, aBody(bytes))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      const held = (await driver.uploadSizeBytes(path)) ?? 0;
+      expect(held).toBeLessThanOrEqual(bytes.length);
+      // Under a name that no worker dies of.
+      const resumed = `/uploads/resumed-${way}/data`;
+      await driver.move(path, resumed);
+      const outcome = await append(pool, resumed, aBody(bytes.subarray(held)), held);
+      expect(outcome.sizeBytes).toBe(bytes.length);
+      expect((await pool.digestFile(resumed, ['sha256'])).digests.sha256).toBe(sha256(bytes));
+      expect(pool.state).toMatchObject({
+        died: 1,
+        threads: 1,
+        running: 0,
+        queued: 0,
+        inFlightBytes: 0,
+      });
+    } finally {
+      await pool.close();
+    }
+  });
+
+  it('leaves uploads on other workers alone', async () => {
+    const pool = newPool(2);
+    let open = (): void => {};
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    try {
+      // Held open on the one worker while the other dies; piscina gives the second job to the idle one.
+      const other = append(
+        pool,
+        `/uploads/beside-${way}/data`,
+        aBody(bytes, () => opened),
+      );
+      await expect(append(pool, `/uploads/die-${way}-2/data`, aBody(bytes))).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+      });
+      open();
+      expect((await other).digests.sha256).toBe(sha256(bytes));
+      expect(pool.state.died).toBe(1);
+    } finally {
+      await pool.close();
+    }
+  });
+});
+
+it('goes on with many uploads although workers keep dying', async () => {
+  const pool = newPool(2);
+  try {
+    const results = await Promise.allSettled(
+      Array.from({ length: 40 }, (_, n) =>
+        append(pool, `/uploads/many-${n % 10 === 0 ? 'die-exit' : 'fine'}-${n}/data`, aBody(bytes)),
+      ),
+    );
+    for (const result of results) {
+      if (result.status === 'rejected') {
+        expect(result.reason).toMatchObject({ code: 'UNAVAILABLE' });
+      } else {
+        expect(result.value.digests.sha256).toBe(sha256(bytes));
+      }
+    }
+    expect(pool.state.died).toBeGreaterThan(0);
+    expect((await append(pool, '/uploads/after/data', aBody(bytes))).sizeBytes).toBe(bytes.length);
+    expect(pool.state).toMatchObject({ threads: 2, running: 0, inFlightBytes: 0 });
+  } finally {
+    await pool.close();
+  }
+});
+
+it('does not count workers that were stopped on purpose', async () => {
+  const pool = newPool(2);
+  await append(pool, '/uploads/fine/data', aBody(bytes));
+  await pool.close();
+  expect(pool.state.died).toBe(0);
+});
