@@ -62,7 +62,7 @@ export async function getCatalog(call: Call): Promise<Reply> {
   const page = await listRepositories(registry, {
     limit,
     ...(last === null || last === '' ? {} : { last }),
-    isVisible: (name) => call.grant.permits({ type: 'repository', name, action: 'pull' }),
+    isVisible: (name) => call.grant.sees?.(name) ?? true,
   });
   const final = page.repositories.at(-1);
   return {
