@@ -3,6 +3,7 @@
  * native-free/, since it picks between the two front ends.
  */
 
+import cluster from 'node:cluster';
 import { parseArgs } from 'node:util';
 import { makeNodeFrontEnd } from '../native-free/make-front-end.ts';
 import { collectGarbageCommand } from './cli/garbage-collect.ts';
@@ -10,6 +11,7 @@ import { printConfiguration } from './cli/print-configuration.ts';
 import { reindex } from './cli/reindex.ts';
 import { replayNotifications } from './cli/replay-notifications.ts';
 import { serve } from './cli/serve.ts';
+import { serveAsOneOfMany } from './cli/serve-as-one-of-many.ts';
 import { ExitCode, usage } from './cli/usage.ts';
 import { verify } from './cli/verify.ts';
 import type { FrontEndParts } from './compose.ts';
@@ -57,7 +59,9 @@ async function run(args: readonly string[]): Promise<number> {
   const strict = values.strict ?? false;
   switch (command) {
     case 'serve':
-      return serve({ path: rest[0], strict, makeFrontEnd });
+      return cluster.isWorker
+        ? serveAsOneOfMany(makeFrontEnd)
+        : serve({ path: rest[0], strict, makeFrontEnd });
     case 'config':
       return printConfiguration({ path: rest[0], strict });
     case 'garbage-collect':
