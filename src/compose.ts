@@ -96,7 +96,10 @@ export async function startRegistry(
   makeFrontEnd: (parts: FrontEndParts) => Promise<FrontEnd>,
   warnings: readonly string[] = [],
 ): Promise<Registry> {
-  const logging = createLogging(config.log, { version });
+  const logging = createLogging(config.log, {
+    version,
+    sharesOutput: config.http.processes !== 1,
+  });
   const undo: Undo[] = [() => logging.close()];
   try {
     for (const warning of warnings) {
@@ -231,11 +234,15 @@ async function start(
     pool,
     logger,
   });
+  const isShared = config.http.processes !== 1;
   const address = await frontEnd.listen(
-    activatedAddress(process.env, process.pid) ??
-      parseListenAddress(config.http.addr ?? '', config.http.net),
+    activatedAddress(process.env, process.pid) ?? {
+      ...parseListenAddress(config.http.addr ?? '', config.http.net),
+      isShared,
+    },
   );
-  logger.info(`listening on ${address.text}`, {
+  // With several processes the supervisor says it, once.
+  logger.log(isShared ? 'debug' : 'info', `listening on ${address.text}`, {
     frontend: frontEnd.name,
     storage: raw.name,
     version,

@@ -7,7 +7,7 @@ export const workersOptions = Type.Object(
   {
     count: int({
       description:
-        'Worker threads that hash and store upload bodies. 0 = one per core, at least 2, at most 16.',
+        'Worker threads of each process that hash and store upload bodies. 0 = one per core, at least 2, at most 16; with several `http.processes` the cores are dealt out among them, at least 1 each.',
       default: 0,
       minimum: 0,
       maximum: 256,

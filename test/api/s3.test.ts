@@ -27,10 +27,10 @@ import {
 import { noise } from '../support/bytes.ts';
 import { loaded } from '../support/config.ts';
 import {
-  type DebianRegistry,
-  debianRegistryProgram,
-  startDebianRegistry,
-} from '../support/debian-registry.ts';
+  dockerRegistryProgram,
+  type RunningDockerRegistry,
+  startDockerRegistry,
+} from '../support/docker-registry.ts';
 import { writeOciLayout } from '../support/oci-layout.ts';
 import { type Radosgw, radosgwMissing, startRadosgw } from '../support/radosgw.ts';
 import { type RunningRegistry, runLongshore, startRegistry } from '../support/registry.ts';
@@ -376,14 +376,14 @@ describe.skipIf(skipped !== undefined)(`registry on radosgw ${skipped ?? ''}`, (
     });
   });
 
-  describe.skipIf(findProgram(debianRegistryProgram) === undefined)(
+  describe.skipIf(findProgram(dockerRegistryProgram) === undefined)(
     'and docker-registry on one bucket',
     () => {
-      let debian: DebianRegistry;
+      let debian: RunningDockerRegistry;
       let other: ApiClient;
 
       beforeAll(async () => {
-        debian = await startDebianRegistry(s3Storage(gateway.endpoint, bucket));
+        debian = await startDockerRegistry(s3Storage(gateway.endpoint, bucket));
         other = new ApiClient(debian.port);
       });
       afterAll(async () => {

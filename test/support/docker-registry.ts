@@ -25,8 +25,7 @@ export async function startDockerRegistry(
 ): Promise<RunningDockerRegistry> {
   const folder = await mkdtemp(join(tmpdir(), 'longshore-test-'));
   const root = typeof storage === 'object' ? '' : (storage ?? join(folder, 'data'));
-  const section =
-    typeof storage === 'object' ? storage : { filesystem: { rootdirectory: root } };
+  const section = typeof storage === 'object' ? storage : { filesystem: { rootdirectory: root } };
   const file = join(folder, 'config.yml');
   await writeFile(
     file,

@@ -27,14 +27,19 @@ export async function openListener(
     case 'unix':
       return await listenUnix(app, address.path);
     case 'tcp':
-      return await listenTcp(uws, app, address.host, address.port);
+      return await listenTcp(uws, app, address);
   }
 }
 
-async function listenTcp(uws: Uws, app: UwsApp, host: string, port: number): Promise<Listener> {
+async function listenTcp(
+  uws: Uws,
+  app: UwsApp,
+  { host, port, isShared }: Extract<ListenAddress, { kind: 'tcp' }>,
+): Promise<Listener> {
   const bareHost = host === '' ? '::' : host.replace(/^\[(.*)\]$/, '$1');
   const socket = await new Promise<UwsListenSocket | false>((resolve) => {
-    app.listen(bareHost, port, resolve);
+    // Its own default lets a second registry, started by mistake, take half of the connections.
+    app.listen(bareHost, port, isShared ? 0 : uws.LIBUS_LISTEN_EXCLUSIVE_PORT, resolve);
   });
   const shownHost = bareHost.includes(':') ? `[${bareHost}]` : bareHost;
   if (socket === false) {
