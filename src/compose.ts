@@ -3,9 +3,8 @@
  * front end listens is decided by front-end-choice.ts; main and native-free hand in how to make one.
  */
 
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
-import { LRUCache } from 'lru-cache';
 import type { AccessController } from './auth/access.ts';
 import { createAccessController } from './auth/create-access-controller.ts';
 import type { Config } from './config/schema.ts';
@@ -39,14 +38,13 @@ import { PasswordPool } from './pool/password-pool.ts';
 import { StorageThread } from './pool/storage-thread.ts';
 import { threadedBodyStore, threadedDriver } from './pool/threaded-driver.ts';
 import { WorkerPool } from './pool/worker-pool.ts';
-import { BlobLocations } from './registry/blob-locations.ts';
+import { createCaches } from './registry/caches.ts';
 import type { RegistryContext, RegistrySettings } from './registry/context.ts';
 import {
   type DescriptorCache,
   inMemoryDescriptorCache,
   noDescriptorCache,
 } from './registry/descriptor-cache.ts';
-import { ManifestCache } from './registry/manifest-cache.ts';
 import { UploadPurger } from './registry/purge-uploads.ts';
 import { UploadSessions } from './registry/upload-session.ts';
 import { inlineBodyStore } from './storage/body-store.ts';
@@ -81,8 +79,6 @@ export interface Registry {
 const defaultDrainMs = 10_000;
 /** Time for pending notifications at the end; with a spool the rest goes out after the next start. */
 const notificationGraceMs = 2_000;
-/** Repositories whose referrers index is known to be complete. */
-const maxCompleteReferrers = 10_000;
 
 type Undo = () => Promise<void> | void;
 
@@ -208,6 +204,7 @@ async function start(
     registry,
     uploads,
     settings: apiSettings(config, logger),
+    tagBodies: new WeakMap(),
     events: notifications,
     wantsEvents: config.notifications.endpoints.some((endpoint) => !endpoint.disabled),
   };
@@ -316,9 +313,7 @@ function createContext(
       ? splitBodyStore(inline, workers, smallbody)
       : inline,
     descriptors: createCache(config, metrics),
-    manifests: new ManifestCache(),
-    locations: new BlobLocations(),
-    completeReferrers: new LRUCache({ max: maxCompleteReferrers }),
+    ...createCaches(),
     logger,
     options: registrySettings(config, smallbody),
     now: () => Date.now(),
@@ -362,8 +357,11 @@ function apiSettings(config: Config, logger: Logger): ApiSettings {
   }
   return {
     urls: { host: hostRoot(http.host), relative: http.relativeurls, prefix: http.prefix ?? '/' },
-    secret:
-      http.secret === undefined || http.secret.isEmpty ? randomBytes(32) : http.secret.reveal(),
+    secret: createSecretKey(
+      http.secret === undefined || http.secret.isEmpty
+        ? randomBytes(32)
+        : Buffer.from(http.secret.reveal()),
+    ),
     headers: Object.entries(http.headers).flatMap(([name, values]) =>
       values.map((value): [string, string] => [name, value]),
     ),
