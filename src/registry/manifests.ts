@@ -4,7 +4,13 @@
  */
 
 import { CodedError } from '../errors.ts';
-import { algorithmOf, canonicalAlgorithm, type Digest, digestBytes } from '../oci/digest.ts';
+import {
+  algorithmOf,
+  type Digest,
+  type DigestAlgorithm,
+  digestAlgorithms,
+  digestBytes,
+} from '../oci/digest.ts';
 import { artifactTypeOf, type ParsedManifest, parseManifest } from '../oci/manifest.ts';
 import type { Reference, RepositoryName, Tag } from '../oci/reference.ts';
 import type { WriteStep } from '../storage/driver.ts';
@@ -106,7 +112,7 @@ function tagSteps(name: RepositoryName, tag: Tag, digest: Digest): WriteStep[] {
 }
 
 /**
- * Removes a manifest from the repository, and every tag that points at it.
+ * Removes a manifest from the repository under every digest it was pushed by, and every tag that points at it.
  *
  * @returns the tags that went
  * @throws `MANIFEST_UNKNOWN`
@@ -122,12 +128,17 @@ export async function deleteManifest(
     throw new CodedError('MANIFEST_UNKNOWN', 'manifest unknown');
   }
   const gone = [digest];
-  if (stored !== undefined && stored !== digest && algorithmOf(digest) !== canonicalAlgorithm) {
-    await removeLink(context.driver, revisionLinkPath(name, stored));
-    gone.push(stored);
+  for (const alias of manifest === undefined ? [] : allDigests(manifest.bytes)) {
+    if (alias !== digest && (await removeLink(context.driver, revisionLinkPath(name, alias)))) {
+      gone.push(alias);
+    }
   }
   if (manifest !== undefined) {
     await removeReferrer(context, name, manifest, gone);
   }
   return untagDigest(context, name, gone);
+}
+
+function allDigests(bytes: Uint8Array): readonly Digest[] {
+  return Object.keys(digestAlgorithms).map((name) => digestBytes(bytes, name as DigestAlgorithm));
 }
