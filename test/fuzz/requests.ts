@@ -288,7 +288,7 @@ function isSendable(char: string): boolean {
   return char > ' ' && char !== '\u007f' && char !== '#';
 }
 
-export const rawRequest: fc.Arbitrary<RawRequest> = fc.record({
+const anyRequest: fc.Arbitrary<RawRequest> = fc.record({
   method: fc.oneof(
     { weight: 9, arbitrary: fc.constantFrom('GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE') },
     fc.constantFrom('OPTIONS', 'REPORT', 'TRACE'),
@@ -303,3 +303,50 @@ export const rawRequest: fc.Arbitrary<RawRequest> = fc.record({
   body,
   isChunked: fc.boolean(),
 });
+
+/** Requests that are right but for their bodies, so that they get past the first checks. */
+const likelyRequest: fc.Arbitrary<RawRequest> = fc.oneof(
+  fc.record({
+    method: fc.constant('PUT'),
+    target: fc
+      .oneof(fc.constantFrom('v1', 'v2'), digest)
+      .map((text) => `/v2/${held.name}/manifests/${encodeURI(text)}`),
+    headers: fc
+      .constantFrom(ociManifest, ociIndex)
+      .map((type): [string, string][] => [['Content-Type', type]]),
+    body: manifestBody,
+    isChunked: fc.boolean(),
+  }),
+  fc.record({
+    method: fc.constantFrom('PUT', 'PATCH', 'DELETE', 'GET'),
+    target: body.map((bytes) => `@UPLOAD@&digest=${digestOf(bytes)}`),
+    headers: fc.array(header, { maxLength: 2 }),
+    body,
+    isChunked: fc.boolean(),
+  }),
+  body.chain((bytes) =>
+    fc.record({
+      method: fc.constant('POST'),
+      target: fc.constant(`/v2/${held.name}/blobs/uploads/?digest=${digestOf(bytes)}`),
+      headers: fc.constant([]),
+      body: fc.constant(bytes),
+      isChunked: fc.boolean(),
+    }),
+  ),
+  fc.record({
+    method: fc.constantFrom('GET', 'HEAD'),
+    target: fc.constantFrom(
+      `/v2/${held.name}/blobs/${digestOf(held.blob)}`,
+      `/v2/${held.name}/manifests/v1`,
+      `/v2/${held.name}/referrers/${digestOf('s')}`,
+    ),
+    headers: fc.array(header, { maxLength: 4 }),
+    body: fc.constant(Buffer.alloc(0)),
+    isChunked: fc.constant(false),
+  }),
+);
+
+export const rawRequest: fc.Arbitrary<RawRequest> = fc.oneof(
+  { weight: 3, arbitrary: anyRequest },
+  { weight: 2, arbitrary: likelyRequest },
+);
