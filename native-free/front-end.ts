@@ -15,7 +15,12 @@ import type {
   ListenAddress,
   RequestHandler,
 } from '../src/http/exchange.ts';
-import { boundTcp, clearStaleSocket, listenFailure } from '../src/http/listen-address.ts';
+import {
+  addressText,
+  boundTcp,
+  clearStaleSocket,
+  listenFailure,
+} from '../src/http/listen-address.ts';
 import type { Logger } from '../src/observe/logger.ts';
 import { type Connection, Connections } from './connections.ts';
 import { createExchangeRunner } from './exchange-runner.ts';
@@ -44,6 +49,11 @@ export interface NodeFrontEndOptions {
   readonly h2c: boolean;
 }
 
+export interface NodeFrontEnd extends FrontEnd {
+  /** Reads TLS files again, as on SIGHUP; new connections get them. Without TLS nothing happens. */
+  reload(): Promise<void>;
+}
+
 /**
  * ```
  *   TCP or unix ──> door ──┬── tls ──> tls-door ──┬─ h2 ──> http2.ts
@@ -53,7 +63,7 @@ export interface NodeFrontEndOptions {
  *                          └── plain ─────────────────────────> http1.ts
  * ```
  */
-export function createNodeFrontEnd(options: NodeFrontEndOptions): FrontEnd {
+export function createNodeFrontEnd(options: NodeFrontEndOptions): NodeFrontEnd {
   const { handler, limits, pool, logger, tls } = options;
   const connections = new Connections();
   const parts = {
@@ -158,7 +168,8 @@ export function createNodeFrontEnd(options: NodeFrontEndOptions): FrontEnd {
     tls?.listening();
     const bound = door.address();
     if (bound === null || typeof bound === 'string') {
-      return { text: typeof bound === 'string' ? bound : '', port: 0 };
+      // Node does not know the path of an inherited unix socket.
+      return { text: bound || addressText(address), port: 0 };
     }
     return boundTcp(bound.address, bound.port);
   }
@@ -173,7 +184,10 @@ export function createNodeFrontEnd(options: NodeFrontEndOptions): FrontEnd {
   }
 
   const name = tls === undefined ? 'node:http' : options.http2 ? 'node:http2' : 'node:https';
-  return { name, listen, close };
+  const reload = async (): Promise<void> => {
+    await tls?.reload();
+  };
+  return { name, listen, close, reload };
 }
 
 function toListenOptions(address: ListenAddress): object {

@@ -11,17 +11,19 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import { ClientGoneError } from '../src/errors.ts';
 import type { BufferPool, FrontEndLimits, Reply } from '../src/http/exchange.ts';
 import type { Logger } from '../src/observe/logger.ts';
-import { type BodyHooks, emptyBody, StreamBody } from './body-source.ts';
 import type { Connection, Connections } from './connections.ts';
 import type { ExchangeRunner } from './exchange-runner.ts';
-import { NodeExchange, noProgress } from './node-exchange.ts';
+import { expectsContinue, framingFault, toExchange } from './http1-request.ts';
+import { type NodeExchange, noProgress } from './node-exchange.ts';
 import { rawRefusal, refusal } from './refusal.ts';
 import { type HeaderPairs, type ReplySink, sendReply } from './send-reply.ts';
 import { drainSmall, isWorthDraining, linger } from './unread-body.ts';
+
+/** Requests that one connection may have under way; no registry client pipelines more than a few. */
+const maxPipelined = 64;
 
 export interface Http1Parts {
   readonly runner: ExchangeRunner;
@@ -40,7 +42,7 @@ export interface Http1 {
 export function createHttp1(parts: Http1Parts): Http1 {
   const { runner, connections, limits, pool, logger } = parts;
   const byConnection = new WeakMap<Socket, Connection>();
-  const open = new WeakMap<Socket, Set<NodeExchange>>();
+  const open = new WeakMap<Socket, Map<NodeExchange, IncomingMessage>>();
 
   const options: ServerOptions = {
     insecureHTTPParser: false,
@@ -69,6 +71,8 @@ export function createHttp1(parts: Http1Parts): Http1 {
       request.socket.destroy();
       return;
     }
+    // Node emits it for writes that come after the connection's end; `close` tells the same.
+    response.on('error', () => {});
     void serve(request, response, connection);
   };
   server.on('request', onRequest);
@@ -83,7 +87,7 @@ export function createHttp1(parts: Http1Parts): Http1 {
     answerBroken(error, socket);
   });
   server.on('timeout', (socket: Socket) => {
-    const exchanges = [...(open.get(socket) ?? [])];
+    const exchanges = [...(open.get(socket)?.keys() ?? [])];
     if (exchanges.length > 0 && !exchanges.some((exchange) => exchange.isWaitingForClient)) {
       // The storage is slow, not the client: look again later.
       socket.setTimeout(limits.noProgressTimeoutMs);
@@ -104,9 +108,13 @@ export function createHttp1(parts: Http1Parts): Http1 {
       return;
     }
     const { socket } = request;
+    if (connection.openExchanges >= maxPipelined) {
+      socket.destroy();
+      return;
+    }
     const exchange = toExchange(request, response, pool);
     const exchanges = open.get(socket);
-    exchanges?.add(exchange);
+    exchanges?.set(exchange, request);
     connections.exchangeStarted(connection);
     response.once('close', () => {
       if (!response.writableFinished) exchange.abort(new ClientGoneError());
@@ -115,6 +123,7 @@ export function createHttp1(parts: Http1Parts): Http1 {
     await runner.run(exchange, http1Sink(request, response, connections, exchange));
     exchanges?.delete(exchange);
     connections.exchangeEnded(connection);
+    if (refused.has(socket) && exchanges?.size === 0) connection.end();
   }
 
   function answerBroken(error: Error & { code?: string }, socket: Socket): void {
@@ -122,11 +131,21 @@ export function createHttp1(parts: Http1Parts): Http1 {
       socket.destroySoon();
       return;
     }
-    const exchanges = [...(open.get(socket) ?? [])];
-    const isReplying = exchanges.some((exchange) => exchange.isReplying);
+    const exchanges = open.get(socket) ?? new Map<NodeExchange, IncomingMessage>();
+    const isReset = error.code === 'ECONNRESET' || !socket.writable;
+    if (
+      !isReset &&
+      exchanges.size > 0 &&
+      [...exchanges.values()].every(({ complete }) => complete)
+    ) {
+      // What came whole before is served; the connection ends with it.
+      refused.add(socket);
+      return;
+    }
+    const isReplying = [...exchanges.keys()].some((exchange) => exchange.isReplying);
     giveUp(socket, new ClientGoneError(`broken request: ${error.message}`));
     // A refusal may only go out where the client can take it for the answer to its broken request.
-    if (error.code === 'ECONNRESET' || !socket.writable || isReplying || exchanges.length > 1) {
+    if (isReset || isReplying || exchanges.size > 1) {
       socket.destroy();
       return;
     }
@@ -137,14 +156,14 @@ export function createHttp1(parts: Http1Parts): Http1 {
   }
 
   function giveUp(socket: Socket, reason: ClientGoneError): void {
-    for (const exchange of open.get(socket) ?? []) exchange.abort(reason);
+    for (const exchange of open.get(socket)?.keys() ?? []) exchange.abort(reason);
   }
 
   return {
     server,
     accept(socket: Socket, connection: Connection): void {
       byConnection.set(socket, connection);
-      open.set(socket, new Set());
+      open.set(socket, new Map());
       connection.end = () => socket.destroySoon();
       server.emit('connection', socket);
     },
@@ -161,72 +180,6 @@ const brokenRequests: Readonly<Record<string, readonly [number, string, string]>
   HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, 'BAD_REQUEST', 'chunk extensions too large'],
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'REQUEST_TIMEOUT', 'request header took too long'],
 };
-
-/**
- * What Node's parser lets pass though another server in the chain may read it otherwise (RFC 9112 3.2, 6.1, 6.3).
- */
-function framingFault(request: IncomingMessage): Reply | undefined {
-  let hosts = 0;
-  let codings = 0;
-  for (let i = 0; i < request.rawHeaders.length; i += 2) {
-    const name = request.rawHeaders[i]?.toLowerCase();
-    if (name === 'host') hosts += 1;
-    if (name === 'transfer-encoding') codings += 1;
-  }
-  if (hosts > 1) return refusal(400, 'BAD_REQUEST', 'more than one Host header');
-  if (hosts === 0 && request.httpVersion === '1.1') {
-    return refusal(400, 'BAD_REQUEST', 'Host header missing');
-  }
-  if (codings === 0) return undefined;
-  if (request.httpVersion !== '1.1') {
-    return refusal(400, 'BAD_REQUEST', 'Transfer-Encoding needs HTTP/1.1');
-  }
-  const coding = request.headers['transfer-encoding']?.trim().toLowerCase();
-  if (codings > 1 || coding !== 'chunked') {
-    return refusal(501, 'UNSUPPORTED', 'the only transfer coding supported is chunked');
-  }
-  return undefined;
-}
-
-function toExchange(
-  request: IncomingMessage,
-  response: ServerResponse,
-  pool: BufferPool,
-): NodeExchange {
-  const { socket, headers } = request;
-  const length = headers['content-length'];
-  const hasBody = headers['transfer-encoding'] !== undefined || Number(length ?? 0) > 0;
-  const hooks: BodyHooks = {
-    beforeFirstRead(): void {
-      if (expectsContinue(request) && !response.headersSent) response.writeContinue();
-    },
-    isCutShort: () => !request.complete,
-  };
-  return new NodeExchange({
-    method: request.method ?? 'GET',
-    target: request.url ?? '/',
-    httpVersion: request.httpVersion,
-    isTls: (socket as TLSSocket).encrypted === true,
-    remoteAddress: plainAddress(socket.remoteAddress),
-    remotePort: socket.remotePort ?? 0,
-    header: (name) => {
-      const value = headers[name];
-      return Array.isArray(value) ? value.join(', ') : value;
-    },
-    body: hasBody
-      ? new StreamBody(request, pool, length === undefined ? undefined : Number(length), hooks)
-      : emptyBody(pool),
-  });
-}
-
-/** Dual-stack sockets report IPv4 peers as `::ffff:1.2.3.4`; logs and allow lists want the plain form. */
-export function plainAddress(address: string | undefined): string {
-  return address?.replace(/^::ffff:(?=\d+\.)/, '') ?? '';
-}
-
-function expectsContinue(request: IncomingMessage): boolean {
-  return request.httpVersion === '1.1' && /^100-continue$/i.test(request.headers.expect ?? '');
-}
 
 function http1Sink(
   request: IncomingMessage,

@@ -17,13 +17,16 @@ import type { TLSSocket } from 'node:tls';
 import { ClientGoneError } from '../src/errors.ts';
 import { type BodyHooks, emptyBody, StreamBody } from './body-source.ts';
 import type { Connection } from './connections.ts';
-import { type Http1Parts, plainAddress } from './http1.ts';
+import type { Http1Parts } from './http1.ts';
+import { plainAddress } from './http1-request.ts';
 import { NodeExchange, noProgress } from './node-exchange.ts';
 import { refusal } from './refusal.ts';
 import { type HeaderPairs, type ReplySink, sendReply } from './send-reply.ts';
 
 /** Streams a client may have open at once, as Go's server has it. */
 const maxConcurrentStreams = 250;
+/** Streams that were reset free their place at once while their handlers still wind up: bounds those as well. */
+const maxHandled = 2 * maxConcurrentStreams;
 /**
  * Upload windows. Node's defaults of 64 KiB let one upload move 64 KiB per round trip; what is accepted is bounded by
  * the window and read into pooled buffers only when the handler asks.
@@ -72,6 +75,10 @@ export function createHttp2(parts: Http1Parts): Http2 {
     socket: Socket,
     connection: Connection,
   ): Promise<void> {
+    if (connection.openExchanges >= maxHandled) {
+      stream.session?.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      return;
+    }
     connections.exchangeStarted(connection);
     const exchange = toExchange(stream, headers);
     const sink = http2Sink(stream);

@@ -39,7 +39,7 @@ export async function sendReply(
   onSent: (bytes: number) => void,
 ): Promise<void> {
   const { body } = reply;
-  const headers = [...reply.headers];
+  const headers = reply.headers.map(([name, value]) => [name, fieldValue(value)] as const);
   if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
     addLength(headers, reply, method, body === undefined ? 0 : Buffer.byteLength(body));
     if (body === undefined || method === 'HEAD' || Buffer.byteLength(body) === 0) {
@@ -125,6 +125,18 @@ class GoneWatch {
 
 function cutShort(message: string, cause?: unknown): CodedError {
   return new CodedError('REPLY_CUT', message, cause === undefined ? {} : { cause });
+}
+
+/** Anything that is not plain ASCII text. */
+const unusualCharacter = /[^\t -~]/;
+
+/** A value that cannot end its line: control characters become spaces; other scripts go out as UTF-8, as Go sends them. */
+export function fieldValue(value: string): string {
+  if (!unusualCharacter.test(value)) return value;
+  const bytes = Buffer.from(value, 'utf8').map((byte) =>
+    byte < 0x20 || byte === 0x7f ? 0x20 : byte,
+  );
+  return Buffer.from(bytes).toString('latin1');
 }
 
 /** Content-Length as the reply's kind asks for it, unless the handler set one (HEAD, 304). */

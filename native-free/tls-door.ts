@@ -40,6 +40,8 @@ export function createTlsDoor(options: TlsDoorOptions): TlsDoor {
       error: errorText(error),
       remote: socket.remoteAddress,
     });
+    // Node leaves it open when the handshake took too long.
+    socket.destroy();
   });
   server.on('secureConnection', (socket: TLSSocket) => {
     const refusal = source.refusal(socket);
@@ -60,8 +62,9 @@ export function createTlsDoor(options: TlsDoorOptions): TlsDoor {
           ALPNProtocols: [acmeProtocol],
         });
   challenges?.on('secureConnection', (socket: TLSSocket) => socket.end());
-  challenges?.on('tlsClientError', (error) => {
+  challenges?.on('tlsClientError', (error, socket) => {
     logger.debug('ACME challenge handshake failed', { error: errorText(error) });
+    socket.destroy();
   });
 
   return {

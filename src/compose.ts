@@ -25,12 +25,17 @@ import { createRequestObserver } from './http/request-observer.ts';
 import { hostRoot } from './http/urls.ts';
 import { Notifications } from './notifications/notifications.ts';
 import { createLogging, type Logging } from './observe/create-logging.ts';
+import { DebugServer } from './observe/debug-server.ts';
 import { Health } from './observe/health.ts';
 import { healthChecks } from './observe/health-checks.ts';
 import type { Logger } from './observe/logger.ts';
-import { createMetrics, type Metrics, type MetricsPage, noMetrics } from './observe/metrics.ts';
+import { createMetrics, type Metrics, noMetrics } from './observe/metrics.ts';
+import { ProxyStats } from './observe/proxy-stats.ts';
+import type { WorkerState } from './observe/read-metrics.ts';
+import { createTracer } from './observe/tracing.ts';
 import { uuidV7 } from './observe/uuid.ts';
 import { compileGoRegExp } from './options/go-regexp.ts';
+import { PasswordPool } from './pool/password-pool.ts';
 import { StorageThread } from './pool/storage-thread.ts';
 import { threadedBodyStore, threadedDriver } from './pool/threaded-driver.ts';
 import { WorkerPool } from './pool/worker-pool.ts';
@@ -50,6 +55,7 @@ import { createDriver, portableDriver } from './storage/drivers/table.ts';
 import { splitBodyStore } from './storage/split-body-store.ts';
 import { checked } from './storage/wrap/checked.ts';
 import { timed } from './storage/wrap/timed.ts';
+import { traced } from './storage/wrap/traced.ts';
 import { version } from './version.ts';
 
 /** What a front end is made of; see http/exchange.ts. */
@@ -110,9 +116,10 @@ async function start(
   undo: Undo[],
 ): Promise<Registry> {
   const { logger } = logging;
-  const metrics: Metrics | MetricsPage = config.http.debug.prometheus.enabled
-    ? createMetrics()
-    : noMetrics;
+  const page = config.http.debug.prometheus.enabled ? createMetrics() : undefined;
+  const metrics: Metrics = page ?? noMetrics;
+  const tracer = await createTracer({ version, logger });
+  undo.push(() => tracer.stop());
   const { driverName, driverOptions } = chosenDriver(config);
   const raw = await createDriver(driverName, driverOptions, logger);
   undo.push(() => raw.close());
@@ -124,11 +131,10 @@ async function start(
       : undefined;
   undo.push(() => thread?.close());
   const placed = thread === undefined ? raw : threadedDriver(raw, thread);
-  const driver = checked(
-    metrics.isOn
-      ? timed(placed, (action, seconds) => metrics.storageAction(raw.name, action, seconds))
-      : placed,
-  );
+  const observed = metrics.isOn
+    ? timed(placed, (action, seconds) => metrics.storageAction(raw.name, action, seconds))
+    : placed;
+  const driver = checked(traced(observed, tracer));
 
   const registry = createContext(config, { driver, workers, thread, metrics, logger });
   const uploads = new UploadSessions(registry);
@@ -144,7 +150,9 @@ async function start(
   await notifications.start();
   undo.push(() => notifications.stop(notificationGraceMs));
 
-  const access = await startAccess(config, workers, logger);
+  const passwords = new PasswordPool();
+  undo.push(() => passwords.close());
+  const access = await startAccess(config, passwords, logger);
   undo.push(() => access.stop?.());
 
   const health = new Health({ logger });
@@ -157,6 +165,36 @@ async function start(
   void health.start();
   undo.push(() => health.stop());
 
+  const pool = createBufferPool({ maxBuffers: config.http.limits.bodybuffers });
+  const proxy = new ProxyStats();
+  metrics.watch({
+    endpoints: () => notifications.endpointStates(),
+    spool: () => notifications.spoolState(),
+    healthChecks: () => health.checks(),
+    proxy: () => proxy,
+    workers: () => workerState(workers, config.workers.queue),
+  });
+  if (config.http.debug.addr !== undefined) {
+    const debug = new DebugServer({
+      health,
+      logger,
+      vars: {
+        notifications: () => notifications.vars(),
+        proxy: () => proxy,
+        longshore: () => ({
+          workers: workers.state,
+          storageThread: { pending: thread?.pending ?? 0, died: thread?.died ?? 0 },
+          bodyBuffers: { inUse: pool.outstanding, limit: config.http.limits.bodybuffers },
+          logs: logging.dropped(),
+        }),
+      },
+      ...(page === undefined
+        ? {}
+        : { prometheus: { path: config.http.debug.prometheus.path, page } }),
+    });
+    undo.push(() => debug.close());
+    await debug.listen(config.http.debug.addr);
+  }
   if (config.storage.maintenance.uploadpurging.enabled) {
     const purger = new UploadPurger(registry, config.storage.maintenance.uploadpurging);
     purger.start();
@@ -174,6 +212,7 @@ async function start(
     api,
     access,
     logger,
+    tracer,
     observer: createRequestObserver({ ...logging, metrics }),
     isUnhealthy: () => !health.isHealthy,
     clock: () => performance.now(),
@@ -189,7 +228,7 @@ async function start(
       noProgressTimeoutMs: limits.noprogresstimeout,
       maxConnections: limits.maxconnections,
     },
-    pool: createBufferPool({ maxBuffers: limits.bodybuffers }),
+    pool,
     logger,
   });
   const address = await frontEnd.listen(
@@ -204,6 +243,7 @@ async function start(
   const drainMs = config.http.draintimeout ?? defaultDrainMs;
   let wasClean = true;
   undo.push(async () => {
+    health.drain();
     logger.info('stopping server gracefully', { 'drain.ms': drainMs });
     const { cut } = await frontEnd.close(drainMs);
     wasClean = cut === 0;
@@ -215,13 +255,18 @@ async function start(
     address,
     logger,
     reload: async () => {
-      await access.reload?.();
+      await Promise.all([access.reload?.(), frontEnd.reload?.()]);
     },
     stop: async () => {
       await undoAll(undo, logger);
       return wasClean;
     },
   };
+}
+
+function workerState(workers: WorkerPool, queueLimit: number): WorkerState {
+  const { queued, running, threads, utilization } = workers.state;
+  return { threads, runningJobs: running, queuedJobs: queued, queueLimit, utilization };
 }
 
 /** Last started, first stopped; a part that fails to stop does not keep the others from it. */
@@ -325,12 +370,12 @@ function apiSettings(config: Config, logger: Logger): ApiSettings {
 
 async function startAccess(
   config: Config,
-  workers: WorkerPool,
+  passwords: PasswordPool,
   logger: Logger,
 ): Promise<AccessController> {
   const prefix = config.http.prefix ?? '/';
   const access = createAccessController(config.auth, {
-    verifier: workers,
+    verifier: passwords,
     logger,
     announce: (line) => process.stdout.write(`${line}\n`),
     ...(config.http.secret === undefined ? {} : { tokenSecret: config.http.secret }),

@@ -5,6 +5,8 @@
  * ```
  *   <cachefile>/acme_account+key     EC private key, PEM
  *   <cachefile>/<host>               EC private key, then the certificate chain, PEM
+ *   <cachefile>/<host>+token         the same, for the tls-alpn-01 challenge that is open
+ *   <cachefile>/<host>+lock          there while one of the processes that share the folder orders (ours)
  * ```
  */
 
@@ -15,6 +17,8 @@ import { errorText, hasCode } from '../../src/errors.ts';
 import { tlsFault } from './context-options.ts';
 
 const accountFile = 'acme_account+key';
+/** An order takes a minute at most; an older lock is what a dead process left. */
+const staleLockMs = 600_000;
 
 export interface HostCertificate {
   readonly key: string;
@@ -32,6 +36,12 @@ export interface AcmeCache {
   /** `undefined` when there is none, or what is there is broken or for another host. */
   certificate(host: string): Promise<HostCertificate | undefined>;
   putCertificate(host: string, key: string, cert: string): Promise<HostCertificate>;
+  /** Key and certificate of the open challenge, whichever process opened it. */
+  challenge(host: string): Promise<{ key: string; cert: string } | undefined>;
+  putChallenge(host: string, key: string, cert: string): Promise<void>;
+  removeChallenge(host: string): Promise<void>;
+  /** Claims the right to order; `undefined` while another process has it. */
+  lock(host: string): Promise<(() => Promise<void>) | undefined>;
 }
 
 export function createAcmeCache(folder: string): AcmeCache {
@@ -86,14 +96,32 @@ export function createAcmeCache(folder: string): AcmeCache {
       await write(host, text);
       return parsed;
     },
+    async challenge(host: string): Promise<{ key: string; cert: string } | undefined> {
+      const text = await read(`${host}+token`);
+      return text === undefined ? undefined : splitPem(text);
+    },
+    putChallenge: (host, key, cert) => write(`${host}+token`, `${toSec1(key)}${cert}`),
+    removeChallenge: (host) => rm(join(folder, `${host}+token`), { force: true }),
+    async lock(host: string): Promise<(() => Promise<void>) | undefined> {
+      const path = join(folder, `${host}+lock`);
+      const found = await stat(path).catch(() => undefined);
+      if (found !== undefined && Date.now() - found.mtimeMs > staleLockMs) {
+        await rm(path, { force: true });
+      }
+      try {
+        await writeFile(path, String(process.pid), { flag: 'wx', mode: 0o600 });
+      } catch (error) {
+        if (hasCode(error, 'EEXIST')) return undefined;
+        throw error;
+      }
+      return () => rm(path, { force: true });
+    },
   };
 }
 
 function tryParse(host: string, text: string): HostCertificate | undefined {
   try {
-    const key = /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?PRIVATE KEY-----\n?/.exec(text)?.[0];
-    const cert = text.slice(text.indexOf('-----BEGIN CERTIFICATE-----'));
-    if (key === undefined) return undefined;
+    const { key, cert } = splitPem(text);
     const leaf = new X509Certificate(cert);
     if (!leaf.checkPrivateKey(createPrivateKey(key)) || leaf.checkHost(host) === undefined) {
       return undefined;
@@ -108,6 +136,11 @@ function tryParse(host: string, text: string): HostCertificate | undefined {
     // Half written by a process that died, or not ours: a new order replaces it.
     return undefined;
   }
+}
+
+function splitPem(text: string): { key: string; cert: string } {
+  const certAt = text.indexOf('-----BEGIN CERTIFICATE-----');
+  return { key: text.slice(0, certAt), cert: text.slice(certAt) };
 }
 
 /** The older PEM form of an EC key, which is what Distribution reads. */

@@ -30,14 +30,13 @@ export interface AcmeOrders {
   /** Places an order and waits for its certificate, which is in the cache then. */
   order(host: string): Promise<HostCertificate>;
   /** The certificate that answers a tls-alpn-01 handshake for the host, while one is expected. */
-  challengeContext(host: string): SecureContext | undefined;
+  challengeContext(host: string): Promise<SecureContext | undefined>;
 }
 
 type ChallengeType = 'tls-alpn-01' | 'http-01';
 
 export function createAcmeOrders(parts: AcmeOrderParts): AcmeOrders {
   const { cache, logger } = parts;
-  const alpnContexts = new Map<string, SecureContext>();
   acme.axios.defaults.timeout = callTimeoutMs;
 
   async function accountKey(): Promise<string> {
@@ -72,7 +71,7 @@ export function createAcmeOrders(parts: AcmeOrderParts): AcmeOrders {
           else await prepareAlpn(authorization, keyAuthorization);
         },
         async challengeRemoveFn(): Promise<void> {
-          alpnContexts.delete(host);
+          await cache.removeChallenge(host);
         },
       });
       return await cache.putCertificate(host, key.toString(), cert);
@@ -92,7 +91,8 @@ export function createAcmeOrders(parts: AcmeOrderParts): AcmeOrders {
       keyAuthorization,
       own,
     );
-    alpnContexts.set(authorization.identifier.value, createSecureContext({ key, cert }));
+    // In the shared folder, since a balancer may send the handshake to another instance.
+    await cache.putChallenge(authorization.identifier.value, key.toString(), cert.toString());
   }
 
   function serveChallenges(answers: ReadonlyMap<string, string>): Promise<Server> {
@@ -123,6 +123,9 @@ export function createAcmeOrders(parts: AcmeOrderParts): AcmeOrders {
       }
       return await attempt(host, 'http-01');
     },
-    challengeContext: (host) => alpnContexts.get(host),
+    async challengeContext(host: string): Promise<SecureContext | undefined> {
+      const pair = await cache.challenge(host);
+      return pair === undefined ? undefined : createSecureContext(pair);
+    },
   };
 }

@@ -24,6 +24,8 @@ import { type FileWatch, watchFiles } from './watch-files.ts';
 const monthMs = 30 * 24 * 3_600_000;
 const checkMs = 3_600_000;
 const firstRetryMs = 60_000;
+/** How soon to look for the certificate that another process is ordering. */
+const otherOrderMs = 5_000;
 
 export interface AcmeSourceParts {
   readonly logger: Logger;
@@ -87,19 +89,31 @@ export function createAcmeTlsSource(options: TlsOptions, parts: AcmeSourceParts)
     return certificate === undefined || renewAtMs(certificate) <= now();
   }
 
+  /** False while another process with the same folder orders. */
+  async function renew(host: Host): Promise<boolean> {
+    const unlock = await cache.lock(host.name);
+    if (unlock === undefined) return false;
+    try {
+      // What the other process ordered before it gave the lock back.
+      const kept = await cache.certificate(host.name);
+      if (kept !== undefined && kept.notAfterMs > now()) adopt(host, kept);
+      if (!isDue(host)) return true;
+      adopt(host, await orders.order(host.name));
+      logger.info('certificate fetched', {
+        host: host.name,
+        expires: new Date(host.certificate?.notAfterMs ?? 0).toISOString(),
+      });
+      return true;
+    } finally {
+      await unlock();
+    }
+  }
+
   async function keepFresh(host: Host): Promise<void> {
     try {
-      if (isDue(host)) {
-        // Another instance with the same folder may have renewed it.
-        const kept = await cache.certificate(host.name);
-        if (kept !== undefined && kept.notAfterMs > now()) adopt(host, kept);
-      }
-      if (isDue(host)) {
-        adopt(host, await orders.order(host.name));
-        logger.info('certificate fetched', {
-          host: host.name,
-          expires: new Date(host.certificate?.notAfterMs ?? 0).toISOString(),
-        });
+      if (isDue(host) && !(await renew(host))) {
+        schedule(host, otherOrderMs);
+        return;
       }
       host.retryMs = firstRetryMs;
       schedule(host, checkMs);
@@ -164,7 +178,9 @@ export function createAcmeTlsSource(options: TlsOptions, parts: AcmeSourceParts)
     challengeOptions: {
       minVersion: 'TLSv1.2',
       SNICallback: answerWith(async (servername) => {
-        const context = orders.challengeContext(servername.toLowerCase());
+        // Only configured names reach the file system.
+        const host = hosts.get(servername.toLowerCase());
+        const context = host === undefined ? undefined : await orders.challengeContext(host.name);
         if (context === undefined) throw new Error(`no challenge open for ${servername}`);
         return context;
       }),

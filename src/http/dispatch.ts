@@ -3,21 +3,27 @@
  * Distribution's (reference 1.1). Knows no socket; both front ends call it.
  */
 
-import type { Access, AccessController, Grant } from '../auth/access.ts';
+import type { Access, AccessController, Grant, TokenIssuer } from '../auth/access.ts';
 import { CodedError, isAbort } from '../errors.ts';
 import { createClientAddresses } from '../observe/client-address.ts';
 import type { Logger } from '../observe/logger.ts';
 import { requestId } from '../observe/request-log.ts';
+import type { Tracer } from '../observe/tracing.ts';
 import { type RepositoryName, tryParseRepositoryName } from '../oci/reference.ts';
 import type { EventAction, EventTarget } from '../registry/events.ts';
 import type { Api, Call, Handler } from './call.ts';
-import { type ErrorEntry, errorEntries, errorReply } from './error-reply.ts';
-import type { Exchange, Reply, ReplyHeaders, RequestHandler } from './exchange.ts';
+import { type ErrorEntry, errorEntries, errorReply, jsonLine } from './error-reply.ts';
+import type { Exchange, Reply, ReplyHeaders, RequestBody, RequestHandler } from './exchange.ts';
+import { readLimited } from './read-body.ts';
+import { requestInvalid, unsupported } from './refusals.ts';
 import { routeMethods } from './route-table.ts';
 import { matchRoute, type RouteMatch, type RouteName } from './routes.ts';
 import { urlRoot } from './urls.ts';
 
 const apiVersion: readonly [string, string] = ['Docker-Distribution-Api-Version', 'registry/2.0'];
+
+/** An OAuth2 token request is a few hundred bytes. */
+const maxFormBytes = 64 * 1024;
 
 /** What is known of a request once it ended, for logs and metrics. */
 export interface RequestRecord {
@@ -45,6 +51,7 @@ export interface DispatchParts {
   readonly access: AccessController;
   readonly logger: Logger;
   readonly observer: RequestObserver;
+  readonly tracer: Tracer;
   /** True while a health check fails: everything is answered 503 (reference 5). */
   readonly isUnhealthy: () => boolean;
   /** `instance` clock for phases; milliseconds. */
@@ -90,11 +97,36 @@ export class Dispatcher implements RequestHandler {
   handle(exchange: Exchange): Reply | Promise<Reply> {
     const progress = new Progress(exchange);
     this.#running.set(exchange, progress);
+    const { tracer } = this.#parts;
+    return tracer.isOn ? this.#traced(progress, tracer) : this.#answer(progress);
+  }
+
+  /** The request's own span; those of auth and storage hang below it. */
+  #traced(progress: Progress, tracer: Tracer): Reply | Promise<Reply> {
+    const { exchange } = progress;
+    return tracer.span(
+      `${exchange.method} ${exchange.path}`,
+      { 'http.request.method': exchange.method, 'url.path': exchange.path },
+      async (span) => {
+        const reply = await this.#answer(progress);
+        span.setAttribute('http.response.status_code', reply.status);
+        return reply;
+      },
+      { kind: 'server', parent: tracer.extract((name) => exchange.header(name)) },
+    );
+  }
+
+  #answer(progress: Progress): Reply | Promise<Reply> {
+    const { exchange } = progress;
     if (this.#parts.isUnhealthy()) {
       return this.#failed(progress, unhealthy(), []);
     }
     if (exchange.path === '/') {
       return { status: 200, headers: [['Cache-Control', 'no-cache']], body: '' };
+    }
+    const issuer = this.#parts.access.tokenIssuer;
+    if (issuer !== undefined && exchange.path === issuer.path) {
+      return this.#issueToken(progress, issuer);
     }
     const { prefix } = this.#parts.api.settings.urls;
     const match = matchRoute(exchange.path, prefix);
@@ -127,6 +159,28 @@ export class Dispatcher implements RequestHandler {
     } catch (error) {
       // The client has its answer; a log or a metric that breaks must not take the process with it.
       this.#parts.logger.error('cannot record a finished request', { error });
+    }
+  }
+
+  /** Tokens of our own (`auth.htpasswd.access`): GET with Basic credentials, POST with an OAuth2 form. */
+  async #issueToken(progress: Progress, issuer: TokenIssuer): Promise<Reply> {
+    const { exchange } = progress;
+    try {
+      if (exchange.method !== 'GET' && exchange.method !== 'POST') {
+        throw unsupported();
+      }
+      const form = exchange.method === 'POST' ? await readForm(exchange.body) : undefined;
+      const token = await issuer.issue(exchange, form);
+      return {
+        status: 200,
+        headers: [
+          ['Content-Type', 'application/json'],
+          ['Cache-Control', 'no-store'],
+        ],
+        body: jsonLine(token),
+      };
+    } catch (error) {
+      return this.#failed(progress, error, []);
     }
   }
 
@@ -275,6 +329,14 @@ export class Dispatcher implements RequestHandler {
     const reply = errorReply(entries, headers, error);
     return progress.exchange.method === 'HEAD' ? headOnly(reply) : reply;
   }
+}
+
+async function readForm(body: RequestBody): Promise<URLSearchParams> {
+  const bytes = await readLimited(body, maxFormBytes);
+  if (bytes === undefined) {
+    throw requestInvalid('form too large');
+  }
+  return new URLSearchParams(bytes.toString('utf8'));
 }
 
 function headOnly(reply: Reply): Reply {

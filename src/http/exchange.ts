@@ -114,6 +114,8 @@ export interface FrontEnd {
   readonly name: string;
   /** Port 0 allowed; tests rely on it. Rejects with CodedError `LISTEN_FAILED`, message fit for an operator. */
   listen(address: ListenAddress): Promise<BoundAddress>;
+  /** Re-reads certificates (SIGHUP); broken ones keep the old. */
+  reload?(): Promise<void>;
   /** Stops accepting, closes idle connections at once, lets running exchanges finish up to graceMs, then cuts. */
   close(graceMs: number): Promise<{ readonly cut: number }>;
 }

@@ -4,7 +4,7 @@
  */
 
 import { lstat, unlink } from 'node:fs/promises';
-import { connect, isIP, isIPv6 } from 'node:net';
+import { connect, isIPv6 } from 'node:net';
 import { CodedError, errorText, hasCode } from '../errors.ts';
 import type { BoundAddress, ListenAddress } from './exchange.ts';
 
@@ -126,9 +126,4 @@ function answers(path: string): Promise<boolean> {
 
 function invalid(message: string): CodedError {
   return new CodedError('ADDRESS_INVALID', `http.addr: ${message}`);
-}
-
-/** True for an address literal, with or without brackets. */
-export function isIpLiteral(host: string): boolean {
-  return isIP(host.replace(/^\[|\]$/g, '')) !== 0;
 }

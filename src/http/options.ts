@@ -80,6 +80,10 @@ export const tlsOptions = Type.Object(
 );
 export type TlsOptions = Static<typeof tlsOptions>;
 
+/** Defaults of the two limits that the uws front end has no say in. */
+export const defaultHeaderTimeoutMs = 60_000;
+export const defaultIdleTimeoutMs = 75_000;
+
 export const httpLimitsOptions = Type.Object(
   {
     headerbytes: int({
@@ -89,14 +93,15 @@ export const httpLimitsOptions = Type.Object(
       maximum: 1048576,
     }),
     headertimeout: duration({
-      description: 'Time a client has to send its request headers.',
-      default: 60_000,
+      description:
+        'Time a client has to send its request headers, on the node front end. The uws front end gives 10s, fixed by its library.',
+      default: defaultHeaderTimeoutMs,
       minimumMs: 1000,
     }),
     idletimeout: duration({
       description:
         'Time an idle keep-alive connection stays open, on the node front end. The uws front end closes at 10s, fixed by its library.',
-      default: 75_000,
+      default: defaultIdleTimeoutMs,
       minimumMs: 1000,
     }),
     noprogresstimeout: duration({

@@ -125,7 +125,7 @@ export class DebugServer {
     switch (url.pathname) {
       case '/debug/health':
         if (request.method === 'GET') {
-          sendJson(response, health.isHealthy ? 200 : 503, health.failures());
+          sendJson(response, health.isReady ? 200 : 503, health.failures());
           return;
         }
         break;

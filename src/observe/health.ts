@@ -40,6 +40,7 @@ export class Health {
   isHealthy = true;
   readonly #states = new Map<string, CheckState>();
   readonly #logger: Logger;
+  #isDraining = false;
   #stopped: AbortController | undefined;
 
   constructor(options: { logger?: Logger } = {}) {
@@ -74,9 +75,25 @@ export class Health {
     }
   }
 
-  /** Name and error text of the failing checks; empty when healthy. */
+  /**
+   * The process is about to stop: balancers that ask the debug server are told to send requests elsewhere. Requests
+   * that still come in on open connections are served, so `isHealthy` stays what the checks say.
+   */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /** False while a check fails or the process is draining. */
+  get isReady(): boolean {
+    return this.isHealthy && !this.#isDraining;
+  }
+
+  /** Name and error text of the failing checks, and `draining`; empty when ready. */
   failures(): Record<string, string> {
     const failures: Record<string, string> = {};
+    if (this.#isDraining) {
+      failures['draining'] = 'the server is shutting down';
+    }
     for (const { check, failure } of this.#states.values()) {
       if (failure !== undefined) {
         failures[check.name] = failure;

@@ -96,6 +96,8 @@ export const printedCodes: Partial<Record<ErrorCode, string>> = {
   MANIFEST_TOO_LARGE: 'MANIFEST_INVALID',
   NOT_ACCEPTABLE: 'MANIFEST_UNKNOWN',
   STORAGE_FULL: 'UNAVAILABLE',
+  NOT_FOUND: 'UNSUPPORTED',
+  REQUEST_INVALID: 'NAME_INVALID',
 };
 
 export function isErrorCode(text: string): text is ErrorCode {

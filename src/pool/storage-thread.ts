@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { Logger } from '../observe/logger.ts';
+import type { AppendOutcome, AppendRequest } from '../storage/append-upload.ts';
 import { DriverCode, DriverError } from '../storage/driver.ts';
 import type {
   DriverSpec,
@@ -25,10 +26,18 @@ const maxPending = 20_000;
 const answerTimeoutMs = 60_000;
 const sweepMs = 5_000;
 
+/** A buffer that travels with a call and comes back with its answer. */
+interface Loan {
+  readonly buffer: ArrayBuffer;
+  giveBack(buffer: Uint8Array): void;
+}
+
 interface Pending {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
   readonly sentAtMs: number;
+  /** Takes back the buffer that went with the call, or an empty one when it is lost. */
+  readonly giveBack: ((buffer: Uint8Array) => void) | undefined;
 }
 
 export class StorageThread {
@@ -40,6 +49,7 @@ export class StorageThread {
   readonly #sweep: NodeJS.Timeout;
   #port: MessagePort;
   #batch: StorageCall[] = [];
+  #transfers: ArrayBuffer[] = [];
   #nextId = 1;
   #isClosed = false;
   #died = 0;
@@ -72,12 +82,38 @@ export class StorageThread {
   }
 
   call(method: StorageMethod, args: readonly unknown[]): Promise<unknown> {
+    return this.#enqueue(method, args, undefined);
+  }
+
+  /**
+   * Appends bytes of a body to an upload. Their whole buffer travels to the thread and comes back by `giveBack`, so
+   * nothing is copied.
+   */
+  append(
+    request: AppendRequest,
+    bytes: Uint8Array,
+    giveBack: (buffer: Uint8Array) => void,
+  ): Promise<AppendOutcome> {
+    const loan = { buffer: bytes.buffer as ArrayBuffer, giveBack };
+    return this.#enqueue('appendUpload', [request, bytes], loan) as Promise<AppendOutcome>;
+  }
+
+  #enqueue(
+    method: StorageMethod,
+    args: readonly unknown[],
+    loan: Loan | undefined,
+  ): Promise<unknown> {
     if (this.#isClosed || this.#pending.size >= maxPending) {
+      loan?.giveBack(new Uint8Array(loan.buffer));
       return Promise.reject(this.#unavailable('too many storage operations are waiting'));
     }
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
-      this.#pending.set(id, { resolve, reject, sentAtMs: performance.now() });
+      const giveBack = loan?.giveBack;
+      this.#pending.set(id, { resolve, reject, sentAtMs: performance.now(), giveBack });
+      if (loan !== undefined) {
+        this.#transfers.push(loan.buffer);
+      }
       if (this.#batch.push([id, method, args]) === 1) {
         setImmediate(() => this.#flush());
       }
@@ -98,8 +134,10 @@ export class StorageThread {
   #flush(): void {
     const batch = this.#batch;
     if (batch.length > 0) {
+      const transfers = this.#transfers;
       this.#batch = [];
-      this.#port.postMessage(batch);
+      this.#transfers = [];
+      this.#port.postMessage(batch, transfers);
     }
   }
 
@@ -123,19 +161,24 @@ export class StorageThread {
     const lost = [...this.#pending.values()];
     this.#pending.clear();
     this.#batch = [];
+    this.#transfers = [];
     this.#port = this.#start();
-    for (const { reject } of lost) {
+    for (const { giveBack, reject } of lost) {
+      giveBack?.(new Uint8Array(0));
       reject(this.#unavailable('the storage thread ended'));
     }
   }
 
   #answered(answers: readonly StorageAnswer[]): void {
-    for (const [id, result] of answers) {
+    for (const [id, result, buffer] of answers) {
       const pending = this.#pending.get(id);
       if (pending === undefined) {
         continue;
       }
       this.#pending.delete(id);
+      if (buffer !== undefined) {
+        pending.giveBack?.(new Uint8Array(buffer));
+      }
       if (result.ok) {
         pending.resolve(result.value);
       } else {
@@ -147,11 +190,12 @@ export class StorageThread {
   /** Calls are in the order of their time: the first that is young enough ends the look. */
   #expire(): void {
     const beforeMs = performance.now() - answerTimeoutMs;
-    for (const [id, { reject, sentAtMs }] of this.#pending) {
+    for (const [id, { giveBack, reject, sentAtMs }] of this.#pending) {
       if (sentAtMs > beforeMs) {
         return;
       }
       this.#pending.delete(id);
+      giveBack?.(new Uint8Array(0));
       reject(this.#unavailable(`storage did not answer for ${answerTimeoutMs} ms`));
     }
   }

@@ -40,6 +40,12 @@ export function threadedDriver(local: StorageDriver, thread: StorageThread): Sto
     openWriter: (path, options): Promise<FileWriter> => local.openWriter(path, options),
     redirectUrl: (path: string, request: RedirectRequest): Promise<string | undefined> =>
       local.redirectUrl(path, request),
+    ...(local.renameFolder === undefined
+      ? {}
+      : {
+          renameFolder: (from: string, to: string): Promise<void> =>
+            call('renameFolder', [from, to]),
+        }),
     ...(purge === undefined ? {} : { purgeUploads: purge }),
     close: () => local.close(),
   };
@@ -48,14 +54,49 @@ export function threadedDriver(local: StorageDriver, thread: StorageThread): Sto
 /** Small bodies, hashed and stored by the storage thread: one message there and one back. */
 export function threadedBodyStore(thread: StorageThread, others: BodyStore): BodyStore {
   return {
-    append: async (request: AppendRequest, body: BodySource): Promise<AppendOutcome> => {
-      const { bytes, failure } = await readBody(body);
-      const outcome = (await thread.call('appendUpload', [request, bytes])) as AppendOutcome;
+    async append(request: AppendRequest, body: BodySource): Promise<AppendOutcome> {
+      const { bytes, failure, giveBack } = await readSmall(body);
+      const outcome = await thread.append(request, bytes, giveBack);
       return failure === undefined ? outcome : { ...outcome, failure };
     },
+    put: (request, body) => others.put(request, body),
+    publish: (from, to) => others.publish(from, to),
     digestFile: (path, algorithms, bytesPerSecond) =>
       others.digestFile(path, algorithms, bytesPerSecond),
   };
+}
+
+interface SmallBody {
+  readonly bytes: Uint8Array;
+  readonly failure?: unknown;
+  readonly giveBack: (buffer: Uint8Array) => void;
+}
+
+/** A body that came in one piece, as small ones do, stays in its buffer; others are joined in one of their own. */
+async function readSmall(body: BodySource): Promise<SmallBody> {
+  const giveBack = (buffer: Uint8Array): void => body.pool.give(buffer);
+  let first: Uint8Array | undefined;
+  try {
+    first = await body.read();
+  } catch (error) {
+    return { bytes: new Uint8Array(0), failure: error ?? bodyFailed(), giveBack: () => {} };
+  }
+  if (first !== undefined && first.length === body.sizeBytes) {
+    return { bytes: first, giveBack };
+  }
+  const head = Buffer.from(first ?? []);
+  if (first !== undefined) {
+    giveBack(first);
+  }
+  const { bytes: rest, failure } = await readBody(body);
+  const bytes = new Uint8Array(head.length + rest.length);
+  bytes.set(head);
+  bytes.set(rest, head.length);
+  return { bytes, giveBack: () => {}, ...(failure === undefined ? {} : { failure }) };
+}
+
+function bodyFailed(): Error {
+  return new Error('body failed');
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -1,6 +1,6 @@
 /**
  * The main-thread side of the workers: typed jobs, bounded queue and bytes in flight, counts for the metrics.
- * Fits registry's BodyStore and auth's PasswordVerifier; `compose` hands it in.
+ * Fits storage's BodyStore; `compose` hands it in.
  */
 
 import { availableParallelism } from 'node:os';
@@ -9,7 +9,12 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { CodedError } from '../errors.ts';
 import type { DigestAlgorithm } from '../oci/digest.ts';
-import type { AppendOutcome, AppendRequest } from '../storage/append-upload.ts';
+import type {
+  AppendOutcome,
+  AppendRequest,
+  PutOutcome,
+  PutRequest,
+} from '../storage/append-upload.ts';
 import type { BodySource, BodyStore } from '../storage/body-store.ts';
 import type { Digests } from '../storage/upload-hash.ts';
 import type {
@@ -76,18 +81,22 @@ export class WorkerPool implements BodyStore {
     this.#piscina.on('error', () => {});
   }
 
-  async append(request: AppendRequest, body: BodySource): Promise<AppendOutcome> {
-    const { port1, port2 } = new MessageChannel();
-    const feed = new BodyFeed(body, port1, this);
-    const job: WorkerJob = { kind: 'append', driver: this.#driver, request, port: port2 };
-    const value = this.#run<JobValues['append']>(job, [port2]);
-    feed.start();
-    try {
-      const outcome = await value;
-      return feed.failure === undefined ? outcome : { ...outcome, failure: feed.failure };
-    } finally {
-      feed.stop();
-    }
+  append(request: AppendRequest, body: BodySource): Promise<AppendOutcome> {
+    return this.#runWithBody<JobValues['append']>(body, (port) => ({
+      kind: 'append',
+      driver: this.#driver,
+      request,
+      port,
+    }));
+  }
+
+  put(request: PutRequest, body: BodySource): Promise<PutOutcome> {
+    return this.#runWithBody<JobValues['put']>(body, (port) => ({
+      kind: 'put',
+      driver: this.#driver,
+      request,
+      port,
+    }));
   }
 
   digestFile(
@@ -104,9 +113,8 @@ export class WorkerPool implements BodyStore {
     });
   }
 
-  /** bcrypt off the main thread. */
-  verify(password: string, hash: string): Promise<boolean> {
-    return this.#run<JobValues['password']>({ kind: 'password', password, hash });
+  publish(from: string, to: string): Promise<void> {
+    return this.#run<undefined>({ kind: 'publish', driver: this.#driver, from, to });
   }
 
   get state(): PoolState {
@@ -139,6 +147,22 @@ export class WorkerPool implements BodyStore {
   release(bytes: number): void {
     this.#inFlightBytes -= bytes;
     this.#waiting.shift()?.();
+  }
+
+  /** Only this side knows why a body ended, so that is added to what the worker tells. */
+  #runWithBody<Value extends object>(
+    body: BodySource,
+    jobOf: (port: MessagePort) => WorkerJob,
+  ): Promise<Value & { failure?: unknown }> {
+    const { port1, port2 } = new MessageChannel();
+    const feed = new BodyFeed(body, port1, this);
+    const value = this.#run<Value>(jobOf(port2), [port2]);
+    feed.start();
+    return value
+      .then((outcome) =>
+        feed.failure === undefined ? outcome : { ...outcome, failure: feed.failure },
+      )
+      .finally(() => feed.stop());
   }
 
   async #run<Value>(job: WorkerJob, transferList: MessagePort[] = []): Promise<Value> {

@@ -6,7 +6,7 @@
  * skipping, at each level, the children that sort before the last one's.
  */
 
-import { type RepositoryName, tryParseRepositoryName } from '../oci/reference.ts';
+import { maxNameBytes, type RepositoryName, tryParseRepositoryName } from '../oci/reference.ts';
 import type { ListEntry } from '../storage/driver.ts';
 import { repositoriesPath } from '../storage/layout.ts';
 import type { RegistryContext } from './context.ts';
@@ -48,8 +48,25 @@ export function walkRepositories(
   context: RegistryContext,
   last?: string,
 ): AsyncGenerator<RepositoryName, void, void> {
-  const start = last === undefined || last === '' ? undefined : [...last.split('/'), mark];
-  return walk({ context, mark }, '', start);
+  return walk({ context, mark }, '', last === undefined || last === '' ? undefined : placeOf(last));
+}
+
+/** What a directory of a repository can be called; anything else is only a place in the order. */
+const fitComponent = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
+
+/**
+ * Where a client's `last`, which can be any text, lies in the order: the components to descend by, then the one that
+ * the walk goes on after. No name is longer than `maxNameBytes`, so nothing lies deeper.
+ */
+function placeOf(last: string): readonly string[] {
+  const place: string[] = [];
+  for (const component of last.slice(0, maxNameBytes + 1).split('/')) {
+    place.push(component);
+    if (!fitComponent.test(component)) {
+      return place;
+    }
+  }
+  return [...place, mark];
 }
 
 /** Every directory that holds uploads, also of repositories without a manifest. */

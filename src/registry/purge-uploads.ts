@@ -7,7 +7,7 @@ import { hasCode } from '../errors.ts';
 import type { RepositoryName } from '../oci/reference.ts';
 import { formatGoDuration } from '../options/go-duration.ts';
 import { DriverCode } from '../storage/driver.ts';
-import { repositoriesPath, uploadPath, uploadsPath } from '../storage/layout.ts';
+import { repositoriesPath, rootPath, uploadPath, uploadsPath } from '../storage/layout.ts';
 import { deleteSession, getStartedAt } from '../storage/upload-store.ts';
 import { walkRepositoryDirectories } from './catalog.ts';
 import type { RegistryContext } from './context.ts';
@@ -64,7 +64,9 @@ export async function purgeUploads(
     }
   }
   if (!options.dryrun) {
-    await driver.purgeUploads?.(repositoriesPath, olderThanMs);
+    // Where blobs are also written in their own place, what a crash left of that lies there.
+    const below = driver.openReplacement === undefined ? repositoriesPath : rootPath;
+    await driver.purgeUploads?.(below, olderThanMs);
   }
   logger.info(`Purge uploads finished.  Num deleted=${deleted}, num errors=${errors}`);
   return { deleted, errors };

@@ -31,6 +31,8 @@ import { digestPages } from './walk-storage.ts';
 const parallelReads = 16;
 /** Descriptors in one answer; the next page follows by Link. */
 export const referrersPageEntries = 1000;
+/** A client may take no larger index than a registry must take (4 MB), so a page ends before; one entry always fits. */
+const pageBytes = 4_000_000;
 
 export interface ReferrersPage {
   readonly descriptors: readonly Descriptor[];
@@ -90,26 +92,18 @@ export async function listReferrers(
   const limit = page.limit ?? referrersPageEntries;
   const [names, fallback] = await Promise.all([
     listNames(context, referrersOfPath(name, subject)),
-    fallbackDescriptors(context, name, subject),
+    fallbackDigests(context, name, subject),
   ]);
-  const merged = new Map<string, Descriptor | undefined>();
-  for (const entry of names) {
-    merged.set(entry, undefined);
-  }
-  for (const descriptor of fallback) {
-    const entry = descriptor.digest.replace(':', '-');
-    if (!merged.has(entry)) {
-      merged.set(entry, descriptor);
-    }
-  }
-  const wanted = [...merged.keys()]
-    .sort()
-    .filter((entry) => page.after === undefined || entry > page.after);
+  const wanted = [...new Set([...names, ...fallback.map((digest) => digest.replace(':', '-'))])]
+    .filter((entry) => page.after === undefined || entry > page.after)
+    .sort();
   const descriptors: Descriptor[] = [];
+  let sizeBytes = 0;
+  let final = '';
   for (let start = 0; start < wanted.length; start += parallelReads) {
     const slice = wanted.slice(start, start + parallelReads);
     const read = await Promise.all(
-      slice.map((entry) => merged.get(entry) ?? readDescriptor(context, name, subject, entry)),
+      slice.map((entry) => readDescriptor(context, name, subject, entry)),
     );
     for (const [index, descriptor] of read.entries()) {
       const matches =
@@ -118,11 +112,12 @@ export async function listReferrers(
       if (!matches) {
         continue;
       }
-      descriptors.push(descriptor);
-      const entry = slice[index];
-      if (descriptors.length === limit && entry !== undefined && entry !== wanted.at(-1)) {
-        return { descriptors, next: entry };
+      sizeBytes += Buffer.byteLength(JSON.stringify(descriptor)) + 1;
+      if (descriptors.length === limit || (descriptors.length > 0 && sizeBytes > pageBytes)) {
+        return { descriptors, next: final };
       }
+      descriptors.push(descriptor);
+      final = slice[index] ?? final;
     }
   }
   return { descriptors };
@@ -147,10 +142,8 @@ async function readDescriptor(
     const text = (await context.driver.get(referrerPath(name, subject, referrer))).toString('utf8');
     return JSON.parse(text) as Descriptor;
   } catch (error) {
-    if (hasCode(error, DriverCode.notFound)) {
-      return undefined;
-    }
-    if (error instanceof SyntaxError) {
+    // Known from a fallback tag alone, or torn by a crash.
+    if (hasCode(error, DriverCode.notFound) || error instanceof SyntaxError) {
       return describeReferrer(context, name, referrer);
     }
     throw error;
@@ -165,10 +158,12 @@ async function describeReferrer(
 ): Promise<Descriptor | undefined> {
   const stored = await resolveRevision(context, name, digest);
   const manifest = stored === undefined ? undefined : await loadManifest(context, stored);
-  if (manifest === undefined) {
-    return undefined;
-  }
-  const parsed = parseStoredManifest(manifest.bytes);
+  return manifest === undefined
+    ? undefined
+    : describe(manifest, parseStoredManifest(manifest.bytes), digest);
+}
+
+function describe(manifest: StoredManifest, parsed: ParsedManifest, digest: Digest): Descriptor {
   const artifactType = artifactTypeOf(parsed);
   return {
     mediaType: manifest.mediaType,
@@ -179,30 +174,26 @@ async function describeReferrer(
   };
 }
 
-/** What clients without the API stored under the tag `<alg>-<hex>`. Only those that still exist count. */
-async function fallbackDescriptors(
+/**
+ * What clients without the API listed under the fallback tag: the algorithm cut to 32 characters, `-`, the encoded part
+ * cut to 64. distribution-spec "Referrers Tag Schema"
+ */
+async function fallbackDigests(
   context: RegistryContext,
   name: RepositoryName,
   subject: Digest,
-): Promise<readonly Descriptor[]> {
-  const tag = tryParseTag(`${algorithmOf(subject)}-${encodedOf(subject)}`.slice(0, 128));
+): Promise<readonly Digest[]> {
+  const tag = tryParseTag(
+    `${algorithmOf(subject).slice(0, 32)}-${encodedOf(subject).slice(0, 64)}`,
+  );
   const digest = tag === undefined ? undefined : await resolveTag(context, name, tag);
   const stored = digest === undefined ? undefined : await resolveRevision(context, name, digest);
   const manifest = stored === undefined ? undefined : await loadManifest(context, stored);
-  if (manifest === undefined) {
-    return [];
-  }
-  const found: Descriptor[] = [];
-  for (const child of parseStoredManifest(manifest.bytes).manifests) {
-    const childDigest = tryParseDigest(child.digest);
-    const exists =
-      childDigest !== undefined &&
-      (await resolveRevision(context, name, childDigest)) !== undefined;
-    if (exists) {
-      found.push(child);
-    }
-  }
-  return found;
+  return manifest === undefined
+    ? []
+    : parseStoredManifest(manifest.bytes)
+        .manifests.map((child) => tryParseDigest(child.digest))
+        .filter((child) => child !== undefined);
 }
 
 function ensureComplete(context: RegistryContext, name: RepositoryName): Promise<void> {
@@ -234,32 +225,25 @@ export async function reindexReferrers(
   context: RegistryContext,
   name: RepositoryName,
 ): Promise<number> {
-  const { driver } = context;
+  const revisions = await listRevisions(context, name);
   let count = 0;
-  let any = false;
-  for (const algorithm of (await driver.list(revisionsPath(name))) ?? []) {
-    const entries = (await driver.list(`${revisionsPath(name)}/${algorithm.name}`)) ?? [];
-    any ||= entries.length > 0;
-    await forEachLimited(entries, parallelReads, async (entry) => {
-      const digest = tryParseDigest(`${algorithm.name}:${entry.name}`);
-      const descriptor =
-        digest === undefined ? undefined : await describeReferrer(context, name, digest);
-      const stored =
-        digest === undefined ? undefined : await resolveRevision(context, name, digest);
-      const manifest = stored === undefined ? undefined : await loadManifest(context, stored);
-      if (descriptor === undefined || manifest === undefined) {
-        return;
-      }
-      const listed = referrerStep(name, parseStoredManifest(manifest.bytes), descriptor);
+  await forEachLimited([...revisions], parallelReads, async ([stored, digests]) => {
+    const manifest = await loadManifest(context, stored);
+    const parsed = manifest === undefined ? undefined : parseStoredManifest(manifest.bytes);
+    if (manifest === undefined || parsed?.subject === undefined) {
+      return;
+    }
+    for (const digest of digests) {
+      const listed = referrerStep(name, parsed, describe(manifest, parsed, digest));
       if (listed !== undefined) {
-        await driver.apply([listed.step]);
+        await context.driver.apply([listed.step]);
         count += 1;
       }
-    });
-  }
+    }
+  });
   await dropGoneReferrers(context, name);
-  if (any) {
-    await driver.put(referrersCompletePath(name), '');
+  if (revisions.size > 0) {
+    await context.driver.put(referrersCompletePath(name), '');
   }
   return count;
 }
@@ -280,4 +264,30 @@ async function dropGoneReferrers(context: RegistryContext, name: RepositoryName)
       });
     }
   }
+}
+
+/**
+ * Digests by which each stored manifest was pushed. One pushed by another algorithm has a SHA-256 link as well, which
+ * would list it twice.
+ */
+async function listRevisions(
+  context: RegistryContext,
+  name: RepositoryName,
+): Promise<ReadonlyMap<Digest, readonly Digest[]>> {
+  const { driver } = context;
+  const aliases = new Map<Digest, Digest[]>();
+  for (const algorithm of (await driver.list(revisionsPath(name))) ?? []) {
+    const entries = (await driver.list(`${revisionsPath(name)}/${algorithm.name}`)) ?? [];
+    await forEachLimited(entries, parallelReads, async (entry) => {
+      const digest = tryParseDigest(`${algorithm.name}:${entry.name}`);
+      const stored =
+        digest === undefined ? undefined : await resolveRevision(context, name, digest);
+      if (digest === undefined || stored === undefined) {
+        return;
+      }
+      const known = aliases.get(stored) ?? [];
+      aliases.set(stored, digest === stored ? known : [...known, digest]);
+    });
+  }
+  return new Map([...aliases].map(([stored, all]) => [stored, all.length === 0 ? [stored] : all]));
 }

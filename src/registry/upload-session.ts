@@ -30,7 +30,7 @@ import {
 import type { RepositoryName } from '../oci/reference.ts';
 import { type AppendOutcome, isOffsetMismatch } from '../storage/append-upload.ts';
 import { type BodySource, readBody } from '../storage/body-store.ts';
-import { DriverCode, type WriteStep } from '../storage/driver.ts';
+import { DriverCode, type FileFacts, type WriteStep } from '../storage/driver.ts';
 import { blobDataPath, uploadDataPath } from '../storage/layout.ts';
 import type { Digests, HashPlan } from '../storage/upload-hash.ts';
 import {
@@ -47,6 +47,7 @@ import {
 import { linkSteps } from './blobs.ts';
 import type { RegistryContext } from './context.ts';
 import type { BlobFacts } from './descriptor-cache.ts';
+import { SessionShelf } from './session-shelf.ts';
 
 export interface UploadSession {
   readonly name: RepositoryName;
@@ -76,31 +77,42 @@ export class UploadRangeError extends CodedError {
 
 /** Sessions of which this process remembers the digest so far, or that they ended. */
 const maxRemembered = 10_000;
+/** Finished sessions being removed; beyond that a commit waits for its own. */
+const maxCleanups = 256;
 
 export class UploadSessions {
   readonly #context: RegistryContext;
   readonly #locked: Set<string> = new Set();
   readonly #notes: LRUCache<string, UploadNote> = new LRUCache({ max: maxRemembered });
   readonly #ended: LRUCache<string, true> = new LRUCache({ max: maxRemembered });
+  /** Sessions whose folder this process alone has touched and left with nothing but `startedat` and so many bytes. */
+  readonly #bare: LRUCache<string, number> = new LRUCache({ max: maxRemembered });
+  readonly #shelf: SessionShelf;
   readonly #cleanups: Set<Promise<void>> = new Set();
 
   constructor(context: RegistryContext) {
     this.#context = context;
+    this.#shelf = new SessionShelf(context.driver, () => context.now());
   }
 
   /** Begins a session. `algorithm` is what the client announced it will commit with. */
   async start(name: RepositoryName, algorithm?: DigestAlgorithm): Promise<UploadSession> {
     const { driver } = this.#context;
     const id = this.#context.newId();
-    const startedAtMs = this.#context.now();
-    await putStartedAt(driver, name, id, startedAtMs);
+    let startedAtMs = await this.#shelf.take(name, id);
+    if (startedAtMs === undefined) {
+      startedAtMs = this.#context.now();
+      await putStartedAt(driver, name, id, startedAtMs);
+    }
     const note: UploadNote = {
       sizeBytes: 0,
       digests: {},
       ...(algorithm === undefined ? {} : { algorithm }),
     };
     this.#notes.set(id, note);
-    if (algorithm !== undefined && algorithm !== canonicalAlgorithm) {
+    if (algorithm === undefined || algorithm === canonicalAlgorithm) {
+      this.#bare.set(id, 0);
+    } else {
       await putNote(driver, name, id, note, { durable: false });
     }
     return { name, id, startedAtMs, sizeBytes: 0 };
@@ -109,11 +121,16 @@ export class UploadSessions {
   /** @throws `BLOB_UPLOAD_UNKNOWN` */
   async status(name: RepositoryName, id: string): Promise<UploadSession> {
     const { driver } = this.#context;
-    const startedAtMs = this.#ended.has(id) ? undefined : await getStartedAt(driver, name, id);
+    if (this.#ended.has(id)) {
+      throw uploadUnknown();
+    }
+    const [startedAtMs, sizeBytes = 0] = await Promise.all([
+      getStartedAt(driver, name, id),
+      driver.uploadSizeBytes(uploadDataPath(name, id)),
+    ]);
     if (startedAtMs === undefined) {
       throw uploadUnknown();
     }
-    const sizeBytes = (await driver.uploadSizeBytes(uploadDataPath(name, id))) ?? 0;
     return { name, id, startedAtMs, sizeBytes };
   }
 
@@ -150,13 +167,19 @@ export class UploadSessions {
     digest: Digest,
   ): Promise<BlobFacts> {
     return this.#exclusively(name, id, async () => {
-      const held = await this.#require(name, id, claim);
+      // Asked together with the session, to save a round: blobs are nearly always named by their SHA-256.
+      const [held, existing] = await Promise.all([
+        this.#require(name, id, claim),
+        algorithmOf(digest) === canonicalAlgorithm
+          ? this.#context.driver.stat(blobDataPath(digest))
+          : undefined,
+      ]);
       const hasBody = body.sizeBytes !== 0;
       if (hasBody && held.sizeBytes === 0 && this.#isSmall(body)) {
         return this.#commitSmall(held, claim, body, digest);
       }
       const session = hasBody ? await this.#append(held, claim, body) : held;
-      return this.#finish(session, digest);
+      return this.#finish(session, digest, existing);
     });
   }
 
@@ -168,6 +191,10 @@ export class UploadSessions {
         throw digestMismatch(digest);
       }
       return this.#store(name, bytes, digest);
+    }
+    const { driver } = this.#context;
+    if (driver.openReplacement !== undefined && algorithmOf(digest) === canonicalAlgorithm) {
+      return this.#putInPlace(name, body, digest);
     }
     const session = await this.start(name, algorithmOf(digest));
     try {
@@ -190,6 +217,7 @@ export class UploadSessions {
   /** Resolves when sessions that ended are also gone from storage. */
   async settle(): Promise<void> {
     await Promise.all(this.#cleanups);
+    await this.#shelf.clear();
   }
 
   /** Runs `work` as the session's only writer; a second one is told where the upload stands. */
@@ -276,6 +304,13 @@ export class UploadSessions {
     };
     this.#notes.set(id, note);
     const durability = { durable: session.sizeBytes === 0 };
+    const isStillBare =
+      isSmall && outcome.state === undefined && this.#bare.get(id) === session.sizeBytes;
+    if (isStillBare) {
+      this.#bare.set(id, outcome.sizeBytes);
+    } else {
+      this.#bare.delete(id);
+    }
     if (outcome.state !== undefined) {
       await putHashState(driver, name, id, outcome.sizeBytes, outcome.state, durability);
       if (session.sizeBytes > 0) {
@@ -307,7 +342,7 @@ export class UploadSessions {
       throw digestMismatch(digest);
     }
     const facts = await this.#store(session.name, bytes, digest);
-    this.#end(session.name, session.id);
+    await this.#end(session, this.#bare.get(session.id) === 0);
     return facts;
   }
 
@@ -320,36 +355,58 @@ export class UploadSessions {
     return this.#committed(name, digest, { digest: stored, sizeBytes: bytes.length });
   }
 
-  async #finish(session: UploadSession, digest: Digest): Promise<BlobFacts> {
-    const { name, id, sizeBytes } = session;
+  /** Straight to where the blob belongs: no session, and no copy at its end. */
+  async #putInPlace(name: RepositoryName, body: BodySource, digest: Digest): Promise<BlobFacts> {
+    const { bodies, driver } = this.#context;
+    const outcome = await bodies.put({ path: blobDataPath(digest), digest }, body);
+    if (outcome.failure !== undefined) {
+      throw outcome.failure;
+    }
+    if (!outcome.isStored) {
+      throw digestMismatch(digest);
+    }
+    await driver.apply(linkSteps(name, digest, digest));
+    return this.#committed(name, digest, { digest, sizeBytes: outcome.sizeBytes });
+  }
+
+  async #finish(
+    session: UploadSession,
+    digest: Digest,
+    existing: FileFacts | undefined,
+  ): Promise<BlobFacts> {
+    const { name, sizeBytes } = session;
     const digests = await this.#digests(session, algorithmOf(digest));
     if (digests[algorithmOf(digest)] !== encodedOf(digest) || digests.sha256 === undefined) {
       throw digestMismatch(digest);
     }
     const stored = digestOf(canonicalAlgorithm, digests.sha256);
-    await this.#context.driver.apply([
-      ...(await this.#dataSteps(session, stored)),
-      ...linkSteps(name, stored, digest),
-    ]);
-    this.#end(name, id);
+    const [dataSteps, movesData] = await this.#dataSteps(session, stored, existing);
+    await this.#context.driver.apply([...dataSteps, ...linkSteps(name, stored, digest)]);
+    await this.#end(session, movesData && this.#bare.get(session.id) === sizeBytes);
     return this.#committed(name, digest, { digest: stored, sizeBytes });
   }
 
-  async #dataSteps(session: UploadSession, stored: Digest): Promise<WriteStep[]> {
+  /** The steps that put the bytes in their place, and whether that takes them out of the session. */
+  async #dataSteps(
+    session: UploadSession,
+    stored: Digest,
+    existing: FileFacts | undefined,
+  ): Promise<[WriteStep[], boolean]> {
+    const { bodies, driver } = this.#context;
     const to = blobDataPath(stored);
     if (session.sizeBytes === 0) {
-      return [{ kind: 'put', path: to, content: '' }];
+      return [[{ kind: 'put', path: to, content: '' }], false];
     }
-    const existing = await this.#context.driver.stat(to);
-    return [
-      {
-        kind: 'move',
-        from: uploadDataPath(session.name, session.id),
-        to,
-        // A blob cut short by a crash is replaced; a whole one is left as it is.
-        keepExisting: existing?.sizeBytes === session.sizeBytes,
-      },
-    ];
+    // A blob cut short by a crash is replaced; a whole one is left as it is.
+    const keepExisting = existing?.sizeBytes === session.sizeBytes;
+    const from = uploadDataPath(session.name, session.id);
+    if (!driver.abilities.readsUncommitted) {
+      if (!keepExisting) {
+        await bodies.publish(from, to);
+      }
+      return [[], false];
+    }
+    return [[{ kind: 'move', from, to, keepExisting }], !keepExisting];
   }
 
   /** Digests of the session's bytes: as hashed on the way in, else by reading them once. */
@@ -378,6 +435,10 @@ export class UploadSessions {
     }
     const algorithms: DigestAlgorithm[] =
       algorithm === canonicalAlgorithm ? [algorithm] : [canonicalAlgorithm, algorithm];
+    if (!driver.abilities.readsUncommitted) {
+      // Readable only once complete; appending goes on from there all the same, should the digest be wrong.
+      await bodies.publish(path, path);
+    }
     return (await bodies.digestFile(path, algorithms)).digests;
   }
 
@@ -387,12 +448,17 @@ export class UploadSessions {
     return facts;
   }
 
-  /** The session is over for every later request; its files go in the background. */
-  #end(name: RepositoryName, id: string): void {
-    const { driver, logger } = this.#context;
+  /**
+   * The session is over for every later request; its files go in the background, up to a bound.
+   *
+   * @param isBare  Its folder holds nothing but `startedat`.
+   */
+  async #end(session: UploadSession, isBare: boolean): Promise<void> {
+    const { logger } = this.#context;
+    const { name, id } = session;
     this.#ended.set(id, true);
     this.#notes.delete(id);
-    const cleanup = deleteSession(driver, name, id)
+    const cleanup = this.#tidy(session, isBare)
       .catch((error: unknown) => {
         logger.warn('could not remove a finished upload session; purging will', {
           name,
@@ -402,6 +468,16 @@ export class UploadSessions {
       })
       .finally(() => this.#cleanups.delete(cleanup));
     this.#cleanups.add(cleanup);
+    if (this.#cleanups.size > maxCleanups) {
+      await cleanup;
+    }
+  }
+
+  async #tidy(session: UploadSession, isBare: boolean): Promise<void> {
+    const { name, id, startedAtMs } = session;
+    if (!(isBare && (await this.#shelf.keep(name, id, startedAtMs)))) {
+      await deleteSession(this.#context.driver, name, id);
+    }
   }
 
   async #discard(name: RepositoryName, id: string): Promise<void> {

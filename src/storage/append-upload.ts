@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ByteSource } from '../bytes.ts';
 import { CodedError, hasCode } from '../errors.ts';
-import type { DigestAlgorithm } from '../oci/digest.ts';
+import { algorithmOf, type Digest, type DigestAlgorithm, encodedOf } from '../oci/digest.ts';
 import type { StorageDriver } from './driver.ts';
 import { createUploadHash, type Digests, type HashPlan, nativeHash } from './upload-hash.ts';
 
@@ -26,6 +26,20 @@ export interface AppendOutcome {
   /** SHA-256 state at `sizeBytes`, of a resumable plan. */
   readonly state?: Uint8Array;
   /** Why the body ended early; what had arrived is kept. */
+  readonly failure?: unknown;
+}
+
+/** A file to write in one go, whose digest is known beforehand. */
+export interface PutRequest {
+  readonly path: string;
+  readonly digest: Digest;
+}
+
+export interface PutOutcome {
+  readonly sizeBytes: number;
+  /** False: the bytes were not those of the digest, and nothing has changed. */
+  readonly isStored: boolean;
+  /** Why the body ended early; then nothing was stored. */
   readonly failure?: unknown;
 }
 
@@ -49,7 +63,9 @@ export async function appendUpload(
   source: ByteSource,
 ): Promise<AppendOutcome> {
   const hash = await createUploadHash(request.hash);
-  const writer = await driver.openWriter(request.path, { append: true });
+  // Object stores keep nothing of a session without bytes, so there is nothing to append to.
+  const append = request.offset > 0 || driver.abilities.readsUncommitted;
+  const writer = await driver.openWriter(request.path, { append });
   let isOpen = true;
   try {
     if (writer.sizeBytes !== request.offset) {
@@ -79,6 +95,52 @@ export async function appendUpload(
   }
 }
 
+/**
+ * Writes `source` in the place of `request.path`, on drivers that have `openReplacement`: it is there if it is what the
+ * digest says, else nothing has changed.
+ *
+ * @throws driver errors, with nothing changed
+ */
+export async function putWhole(
+  driver: StorageDriver,
+  request: PutRequest,
+  source: ByteSource,
+): Promise<PutOutcome> {
+  if (driver.openReplacement === undefined) {
+    throw new TypeError(`${driver.name} cannot write files unseen`);
+  }
+  const algorithm = algorithmOf(request.digest);
+  const hash = nativeHash([algorithm]);
+  const writer = await driver.openReplacement(request.path);
+  let isCommitted = false;
+  try {
+    const failure = await pump(source, async (bytes) => {
+      const written = writer.write(bytes);
+      try {
+        hash.update(bytes);
+      } finally {
+        await written;
+      }
+    });
+    const { digests } = hash.finish();
+    const isRight = failure === undefined && digests[algorithm] === encodedOf(request.digest);
+    if (isRight) {
+      await writer.commit();
+      isCommitted = true;
+    }
+    return {
+      sizeBytes: writer.sizeBytes,
+      isStored: isRight,
+      ...(failure === undefined ? {} : { failure }),
+    };
+  } finally {
+    if (!isCommitted) {
+      // The first error is the one to tell; purging finds what a failing cancel leaves.
+      await writer.cancel().catch(() => {});
+    }
+  }
+}
+
 /** Moves every piece to `sink`. Gives back the source's failure; throws the sink's. */
 async function pump(
   source: ByteSource,
@@ -95,6 +157,29 @@ async function pump(
       return undefined;
     }
     await sink(piece);
+  }
+}
+
+/** Completes the upload at `from` and moves it to `to`; in one step where the driver can. */
+export async function publishUpload(
+  driver: StorageDriver,
+  from: string,
+  to: string,
+): Promise<void> {
+  const writer = await driver.openWriter(from, { append: true });
+  try {
+    if (to !== from && writer.commitTo !== undefined) {
+      await writer.commitTo(to);
+      return;
+    }
+    await writer.commit();
+  } catch (error) {
+    // Keeps what the service acknowledged, so that the session can go on; the first error is the one to tell.
+    await writer.close().catch(() => {});
+    throw error;
+  }
+  if (to !== from) {
+    await driver.move(from, to);
   }
 }
 

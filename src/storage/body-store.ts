@@ -10,6 +10,10 @@ import {
   type AppendRequest,
   appendUpload,
   digestFile,
+  type PutOutcome,
+  type PutRequest,
+  publishUpload,
+  putWhole,
 } from './append-upload.ts';
 import type { StorageDriver } from './driver.ts';
 import type { Digests } from './upload-hash.ts';
@@ -24,6 +28,13 @@ export interface BodySource extends ByteSource {
 export interface BodyStore {
   /** See appendUpload. @throws `UNAVAILABLE` when every queue is full, with nothing written */
   append(request: AppendRequest, body: BodySource): Promise<AppendOutcome>;
+  /** See putWhole: only on drivers that have `openReplacement`. @throws as `append` */
+  put(request: PutRequest, body: BodySource): Promise<PutOutcome>;
+  /**
+   * Makes an unfinished upload a whole file at `to` (`from` itself: readable where it is), on drivers where unfinished
+   * uploads can be neither read nor moved.
+   */
+  publish(from: string, to: string): Promise<void>;
   /** Reads a stored file once and digests it; `bytesPerSecond` bounds how fast. */
   digestFile(
     path: string,
@@ -35,6 +46,8 @@ export interface BodyStore {
 export function inlineBodyStore(driver: StorageDriver): BodyStore {
   return {
     append: (request, body) => appendUpload(driver, request, givingBack(body)),
+    put: (request, body) => putWhole(driver, request, givingBack(body)),
+    publish: (from, to) => publishUpload(driver, from, to),
     digestFile: (path, algorithms, bytesPerSecond) =>
       digestFile(driver, path, algorithms, bytesPerSecond),
   };

@@ -119,11 +119,26 @@ export interface StorageDriver {
    */
   openWriter(path: string, options: { append: boolean }): Promise<FileWriter>;
 
+  /**
+   * Starts a file that takes the place of `path` when it is committed; until then, and after `cancel` or `close`,
+   * nothing of it can be seen and nothing has changed. Never continued, and several at one path do not disturb each
+   * other. Only where that needs no copy at the end.
+   */
+  openReplacement?(path: string): Promise<FileWriter>;
+
   /** Bytes of an unfinished upload at `path`, or `undefined` when none was begun. Equals `stat` where uploads are plain files. */
   uploadSizeBytes(path: string): Promise<number | undefined>;
 
   /** An URL from which the client may fetch `path` itself, or `undefined` for "serve it yourself". */
   redirectUrl(path: string, request: RedirectRequest): Promise<string | undefined>;
+
+  /**
+   * Renames a folder, with all below it, to a name that is free. Only where that is one cheap step; may be undone by a
+   * power cut until the next durable write below it.
+   *
+   * @throws PathNotFoundError
+   */
+  renameFolder?(from: string, to: string): Promise<void>;
 
   /**
    * Removes leftovers of writers below `prefix` that no listing shows (S3 multipart uploads, temp files) older than the
@@ -161,6 +176,11 @@ export interface FileWriter {
   write(bytes: Uint8Array): Promise<void>;
   close(): Promise<void>;
   commit(): Promise<void>;
+  /**
+   * Commit and move in one, where that is cheaper than `commit` and then `move` (object stores: no copy for what was
+   * still in memory). Replaces what is at `path`. Absent where a move costs nothing.
+   */
+  commitTo?(path: string): Promise<void>;
   cancel(): Promise<void>;
 }
 

@@ -3,19 +3,19 @@
  * with asynchronous calls; handing it to a thread costs more than that (DESIGN 3).
  */
 
-import type { BodyStore } from './body-store.ts';
+import type { BodySource, BodyStore } from './body-store.ts';
 
 export function splitBodyStore(
   small: BodyStore,
   large: BodyStore,
   smallBodyBytes: number,
 ): BodyStore {
+  const storeOf = (body: BodySource): BodyStore =>
+    body.sizeBytes !== undefined && body.sizeBytes <= smallBodyBytes ? small : large;
   return {
-    append: (request, body) =>
-      (body.sizeBytes !== undefined && body.sizeBytes <= smallBodyBytes ? small : large).append(
-        request,
-        body,
-      ),
+    append: (request, body) => storeOf(body).append(request, body),
+    put: (request, body) => storeOf(body).put(request, body),
+    publish: (from, to) => large.publish(from, to),
     digestFile: (path, algorithms, bytesPerSecond) =>
       large.digestFile(path, algorithms, bytesPerSecond),
   };

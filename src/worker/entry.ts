@@ -2,10 +2,9 @@
  * What the pool's threads run: a switch over jobs. Returns facts and errors as values; logs nothing.
  */
 
-import { appendUpload, digestFile } from '../storage/append-upload.ts';
+import { appendUpload, digestFile, publishUpload, putWhole } from '../storage/append-upload.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { openPortableDriver } from '../storage/drivers/table.ts';
-import { verifyPassword } from './bcrypt-job.ts';
 import { failure } from './failure.ts';
 import { portSource } from './port-source.ts';
 import type {
@@ -13,6 +12,8 @@ import type {
   DigestJob,
   DriverSpec,
   JobValues,
+  PublishJob,
+  PutJob,
   WorkerJob,
   WorkerResult,
 } from './protocol.ts';
@@ -48,8 +49,24 @@ async function append(job: AppendJob): Promise<JobValues['append']> {
   }
 }
 
+async function put(job: PutJob): Promise<JobValues['put']> {
+  const source = portSource(job.port);
+  try {
+    const { sizeBytes, isStored } = await putWhole(await driverOf(job.driver), job.request, source);
+    return { sizeBytes, isStored };
+  } finally {
+    source.cancel();
+    job.port.close();
+  }
+}
+
 async function digest(job: DigestJob): Promise<JobValues['digest']> {
   return digestFile(await driverOf(job.driver), job.path, job.algorithms, job.bytesPerSecond);
+}
+
+async function publish(job: PublishJob): Promise<undefined> {
+  await publishUpload(await driverOf(job.driver), job.from, job.to);
+  return undefined;
 }
 
 function run(job: WorkerJob): Promise<JobValues[keyof JobValues]> {
@@ -58,8 +75,10 @@ function run(job: WorkerJob): Promise<JobValues[keyof JobValues]> {
       return append(job);
     case 'digest':
       return digest(job);
-    case 'password':
-      return verifyPassword(job);
+    case 'put':
+      return put(job);
+    case 'publish':
+      return publish(job);
     case 'serve':
       return serveStorage(driverOf(job.driver), job.port);
   }

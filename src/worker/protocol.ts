@@ -9,7 +9,12 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import type { DigestAlgorithm } from '../oci/digest.ts';
-import type { AppendOutcome, AppendRequest } from '../storage/append-upload.ts';
+import type {
+  AppendOutcome,
+  AppendRequest,
+  PutOutcome,
+  PutRequest,
+} from '../storage/append-upload.ts';
 import type { Digests } from '../storage/upload-hash.ts';
 
 /** How a worker makes its own instance of the storage driver: options without class instances. */
@@ -23,6 +28,20 @@ export interface AppendJob {
   readonly driver: DriverSpec;
   readonly request: AppendRequest;
   readonly port: MessagePort;
+}
+
+export interface PutJob {
+  readonly kind: 'put';
+  readonly driver: DriverSpec;
+  readonly request: PutRequest;
+  readonly port: MessagePort;
+}
+
+export interface PublishJob {
+  readonly kind: 'publish';
+  readonly driver: DriverSpec;
+  readonly from: string;
+  readonly to: string;
 }
 
 export interface DigestJob {
@@ -51,26 +70,27 @@ export type StorageMethod =
   | 'stat'
   | 'delete'
   | 'uploadSizeBytes'
+  | 'renameFolder'
   | 'appendUpload';
 
 /** Sent in batches, one message per turn of the sender's loop. Arrays, since they clone cheaper than objects. */
 export type StorageCall = readonly [id: number, method: StorageMethod, args: readonly unknown[]];
-export type StorageAnswer = readonly [id: number, result: WorkerResult<unknown>];
+/** `buffer` is the one that came with the call's bytes, handed back. */
+export type StorageAnswer = readonly [
+  id: number,
+  result: WorkerResult<unknown>,
+  buffer?: ArrayBuffer,
+];
 
-export interface PasswordJob {
-  readonly kind: 'password';
-  readonly password: string;
-  readonly hash: string;
-}
-
-export type WorkerJob = AppendJob | DigestJob | PasswordJob | ServeJob;
+export type WorkerJob = AppendJob | DigestJob | PublishJob | PutJob | ServeJob;
 
 /** What a job of each kind gives back. */
 export interface JobValues {
   /** `failure` is left out: only the main thread knows why a body ended, the worker only that it did. */
   append: Omit<AppendOutcome, 'failure'>;
+  put: Omit<PutOutcome, 'failure'>;
   digest: { sizeBytes: number; digests: Digests };
-  password: boolean;
+  publish: undefined;
   serve: undefined;
 }
 

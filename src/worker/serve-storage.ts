@@ -17,24 +17,32 @@ export async function serveStorage(
   const send = (): void => {
     const batch = answers;
     answers = [];
-    port.postMessage(batch);
+    port.postMessage(
+      batch,
+      batch.map(([, , buffer]) => buffer).filter((buffer) => buffer !== undefined),
+    );
   };
-  const answer = (id: number, result: WorkerResult<unknown>): void => {
+  const answer = (id: number, result: WorkerResult<unknown>, buffer?: ArrayBuffer): void => {
     // Whatever else ends in this turn of the loop goes with the same message.
-    if (answers.push([id, result]) === 1) {
+    if (answers.push(buffer === undefined ? [id, result] : [id, result, buffer]) === 1) {
       setImmediate(send);
     }
   };
   port.on('message', (batch: readonly StorageCall[]) => {
     for (const [id, method, args] of batch) {
+      const buffer = method === 'appendUpload' ? bufferOf(args[1]) : undefined;
       run(driver, method, args).then(
-        (value) => answer(id, { ok: true, value }),
-        (error: unknown) => answer(id, failure(error)),
+        (value) => answer(id, { ok: true, value }, buffer),
+        (error: unknown) => answer(id, failure(error), buffer),
       );
     }
   });
   await new Promise<void>((resolve) => port.once('close', () => resolve()));
   return undefined;
+}
+
+function bufferOf(bytes: unknown): ArrayBuffer {
+  return (bytes as Uint8Array<ArrayBuffer>).buffer;
 }
 
 function run(

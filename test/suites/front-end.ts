@@ -62,6 +62,11 @@ interface Running {
   readonly port: number;
 }
 
+/** Leaves a test out where an ability is written down as missing; test/fault shows what happens there instead. */
+function itIf(isAble: boolean): (name: string, body: () => Promise<void>) => void {
+  return isAble ? it : () => {};
+}
+
 export function describeFrontEnd(
   name: string,
   create: FrontEndFactory,
@@ -352,13 +357,13 @@ export function describeFrontEnd(
       outgoing.destroy();
     });
 
-    it.runIf(abilities.http10)('serves HTTP/1.0 and closes', async () => {
+    itIf(abilities.http10)('serves HTTP/1.0 and closes', async () => {
       const connection = await RawConnection.open(running.port);
       connection.send('GET /hello HTTP/1.0\r\n\r\n');
       expect(await connection.closed()).toMatch(/^HTTP\/1\.[01] 200 OK[\s\S]*hello$/);
     });
 
-    it.runIf(abilities.trailers)('reads past trailers and chunk extensions', async () => {
+    itIf(abilities.trailers)('reads past trailers and chunk extensions', async () => {
       const connection = await RawConnection.open(running.port);
       connection.send(
         'PUT /digest HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n' +
@@ -369,7 +374,7 @@ export function describeFrontEnd(
       expect(said).toContain(`5 ${sha256(Buffer.from('hello'))}`);
     });
 
-    it.runIf(abilities.manyHeaders)('answers or refuses 150 header lines', async () => {
+    itIf(abilities.manyHeaders)('answers or refuses 150 header lines', async () => {
       const lines = Array.from({ length: 150 }, (_, index) => `X-${index}: 1\r\n`).join('');
       const connection = await RawConnection.open(running.port);
       connection.send(`GET /hello HTTP/1.1\r\nHost: x\r\n${lines}\r\n`);

@@ -26,10 +26,11 @@ export interface ApiReply {
 
 export class ApiClient {
   readonly port: number;
-  readonly #agent: Agent = new Agent({ keepAlive: true, maxSockets: 32 });
+  readonly #agent: Agent;
 
-  constructor(port: number) {
+  constructor(port: number, options: { keepAlive?: boolean } = {}) {
     this.port = port;
+    this.#agent = new Agent({ keepAlive: options.keepAlive ?? true, maxSockets: 32 });
   }
 
   /** @param target  Path, or an absolute URL such as a Location, whose host is not looked at. */

@@ -20,9 +20,12 @@ export interface ApiUnderTest {
   readonly frontEnd: FrontEndName;
 }
 
+type Request = Omit<RegistryRequest, 'frontEnd'>;
+
+/** @param request  A function when parts of it are known only once the file's own hooks ran. */
 export function onBothFrontEnds(
   title: string,
-  request: Omit<RegistryRequest, 'frontEnd'>,
+  request: Request | (() => Request),
   tests: (subject: ApiUnderTest) => void,
 ): void {
   describe.each(frontEnds)(`${title} (%s)`, (frontEnd) => {
@@ -30,7 +33,10 @@ export function onBothFrontEnds(
     let api: ApiClient | undefined;
 
     beforeAll(async () => {
-      registry = await startRegistry({ ...request, frontEnd });
+      registry = await startRegistry({
+        ...(typeof request === 'function' ? request() : request),
+        frontEnd,
+      });
       api = new ApiClient(registry.port);
     });
     afterAll(async () => {

@@ -47,16 +47,16 @@ export async function startPebble(folder: string, server: Pair): Promise<Pebble>
       // The refused nonces stay on: clients must cope with them.
       env: { PATH: process.env['PATH'], PEBBLE_VA_NOSLEEP: '1' },
     });
-    let own = '';
-    const collect = (bytes: Buffer): void => {
-      own += bytes;
-      output += bytes;
-    };
-    child.stdout.on('data', collect);
-    child.stderr.on('data', collect);
-    while (!ready.test(own)) {
-      await Promise.race([once(child.stdout, 'data'), once(child.stderr, 'data')]);
-    }
+    await new Promise<void>((resolve) => {
+      let own = '';
+      const collect = (bytes: Buffer): void => {
+        own += bytes;
+        output += bytes;
+        if (ready.test(own)) resolve();
+      };
+      child.stdout.on('data', collect);
+      child.stderr.on('data', collect);
+    });
     return child;
   };
   const resolver = await start(

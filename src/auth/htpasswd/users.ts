@@ -4,7 +4,7 @@
  */
 
 import { createHmac, randomBytes } from 'node:crypto';
-import { hasCode } from '../../errors.ts';
+import { CodedError, errorText, hasCode } from '../../errors.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { createWatchedFile } from '../watched-file.ts';
 import { type HtpasswdTable, parseHtpasswd } from './parse.ts';
@@ -66,23 +66,33 @@ export function createHtpasswdUsers(settings: HtpasswdUsersSettings): HtpasswdUs
     },
   });
 
+  async function start(): Promise<void> {
+    try {
+      await file.start();
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error;
+      const made = await provisionHtpasswd(path);
+      if (made !== undefined) {
+        settings.announce(
+          `htpasswd file ${path} was missing and has been created with user "${made.user}" and password "${made.password}"`,
+        );
+        logger.warn(
+          'htpasswd is missing, provisioning with default user; its password is on standard output',
+          { path, user: made.user },
+        );
+      }
+      await file.start();
+    }
+  }
+
   return {
     async start() {
       try {
-        await file.start();
+        await start();
       } catch (error) {
-        if (!hasCode(error, 'ENOENT')) throw error;
-        const made = await provisionHtpasswd(path);
-        if (made !== undefined) {
-          settings.announce(
-            `htpasswd file ${path} was missing and has been created with user "${made.user}" and password "${made.password}"`,
-          );
-          logger.warn(
-            'htpasswd is missing, provisioning with default user; its password is on standard output',
-            { path, user: made.user },
-          );
-        }
-        await file.start();
+        throw new CodedError('HTPASSWD_INVALID', `htpasswd file ${path}: ${errorText(error)}`, {
+          cause: error,
+        });
       }
     },
     reload: () => file.reload(),

@@ -207,8 +207,10 @@ function createdReply(call: Call, digest: Digest): Reply {
   };
 }
 
-function sessionReply(call: Call, status: number, session: UploadSession): Reply {
-  return { status, headers: [...sessionHeaders(call, session), ['Content-Length', '0']] };
+function sessionReply(call: Call, status: 202 | 204, session: UploadSession): Reply {
+  const headers = sessionHeaders(call, session);
+  // RFC 9110 8.6: a 204 has no Content-Length.
+  return { status, headers: status === 204 ? headers : [...headers, ['Content-Length', '0']] };
 }
 
 /** Where the upload goes on and how much of it is held. */

@@ -12,6 +12,7 @@ import { deleteTag, resolveTag } from '../../registry/tags.ts';
 import type { Call } from '../call.ts';
 import { evaluateConditions } from '../conditions.ts';
 import type { Reply, RequestBody } from '../exchange.ts';
+import { readLimited } from '../read-body.ts';
 import { unsupported } from '../refusals.ts';
 import { manifestUrl } from '../urls.ts';
 
@@ -193,24 +194,13 @@ function requestedTags(call: Call): Tag[] {
 }
 
 async function readManifestBody(body: RequestBody): Promise<Buffer> {
-  const tooLarge = (): CodedError =>
-    new CodedError('MANIFEST_TOO_LARGE', 'manifest invalid', {
+  const bytes = await readLimited(body, maxManifestBytes);
+  if (bytes === undefined) {
+    throw new CodedError('MANIFEST_TOO_LARGE', 'manifest invalid', {
       detail: `a manifest has at most ${maxManifestBytes} bytes`,
     });
-  if (body.sizeBytes !== undefined && body.sizeBytes > maxManifestBytes) {
-    throw tooLarge();
   }
-  const pieces: Buffer[] = [];
-  let sizeBytes = 0;
-  for (let piece = await body.read(); piece !== undefined; piece = await body.read()) {
-    sizeBytes += piece.length;
-    pieces.push(Buffer.from(piece));
-    body.pool.give(piece);
-    if (sizeBytes > maxManifestBytes) {
-      throw tooLarge();
-    }
-  }
-  return Buffer.concat(pieces, sizeBytes);
+  return bytes;
 }
 
 export async function removeManifest(call: Call): Promise<Reply> {

@@ -3,7 +3,7 @@
 import { CodedError } from '../../errors.ts';
 import type { Logger } from '../../observe/logger.ts';
 import type { BufferPool, FrontEnd, FrontEndLimits, RequestHandler } from '../exchange.ts';
-import type { HttpOptions } from '../options.ts';
+import { defaultHeaderTimeoutMs, defaultIdleTimeoutMs, type HttpOptions } from '../options.ts';
 import { createUwsFrontEnd } from './front-end.ts';
 import { tryLoadUws } from './load.ts';
 
@@ -34,6 +34,7 @@ export function chooseFrontEnd(http: HttpOptions, parts: ChoiceParts): FrontEnd 
   }
   const loaded = tryLoadUws();
   if ('uws' in loaded) {
+    warnOfIgnoredLimits(http, parts.logger);
     return createUwsFrontEnd({ ...parts, uws: loaded.uws });
   }
   if (http.frontend === 'uws') {
@@ -41,6 +42,19 @@ export function chooseFrontEnd(http: HttpOptions, parts: ChoiceParts): FrontEnd 
   }
   parts.logger.warn(`front end: node, since uWebSockets.js cannot be used: ${loaded.why}`);
   return undefined;
+}
+
+/** uWS has clocks of its own for these two (docs/front-ends.md): an operator who set them must know. */
+function warnOfIgnoredLimits({ limits }: HttpOptions, logger: Logger): void {
+  const ignored = [
+    ...(limits.headertimeout === defaultHeaderTimeoutMs ? [] : ['http.limits.headertimeout']),
+    ...(limits.idletimeout === defaultIdleTimeoutMs ? [] : ['http.limits.idletimeout']),
+  ];
+  if (ignored.length > 0) {
+    logger.warn(
+      `${ignored.join(' and ')}: no effect, since the uws front end always closes after 8 to 12 s; set http.frontend: node to have it`,
+    );
+  }
 }
 
 function unusable(why: string): CodedError {

@@ -7,6 +7,7 @@ import type { Logger } from '../../observe/logger.ts';
 import type { StorageDriver } from '../driver.ts';
 import { createFilesystemDriver } from './filesystem/driver.ts';
 import type { FilesystemOptions } from './filesystem/options.ts';
+import { probeRoot } from './filesystem/probe-root.ts';
 import { createMemoryDriver } from './memory/driver.ts';
 import type { S3Options } from './s3/options.ts';
 import { fromPortable, type PortableS3Options, toPortable } from './s3/settings.ts';
@@ -27,7 +28,10 @@ interface DriverKind<Options, Portable = unknown> {
 }
 
 const filesystem: DriverKind<FilesystemOptions, FilesystemOptions> = {
-  create: (options) => Promise.resolve(createFilesystemDriver(options)),
+  create: async (options, logger) => {
+    await probeRoot(options.rootdirectory, logger);
+    return createFilesystemDriver(options);
+  },
   toPortable: (options) => ({ ...options }),
   open: (options) => Promise.resolve(createFilesystemDriver(options)),
 };

@@ -34,6 +34,8 @@ class Checked implements StorageDriver {
   readonly name: string;
   readonly abilities: StorageDriver['abilities'];
   readonly purgeUploads?: NonNullable<StorageDriver['purgeUploads']>;
+  readonly renameFolder?: (from: string, to: string) => Promise<void>;
+  readonly openReplacement?: (path: string) => Promise<FileWriter>;
   readonly #driver: StorageDriver;
   readonly #translated: Around;
 
@@ -42,6 +44,19 @@ class Checked implements StorageDriver {
     this.name = driver.name;
     this.abilities = driver.abilities;
     this.#translated = (work) => translate(driver.name, work);
+    const rename = driver.renameFolder?.bind(driver);
+    if (rename !== undefined) {
+      this.renameFolder = (from, to): Promise<void> =>
+        this.#call(() => {
+          this.#assertPath(to);
+          return rename(from, to);
+        }, from);
+    }
+    const replace = driver.openReplacement?.bind(driver);
+    if (replace !== undefined) {
+      this.openReplacement = async (path): Promise<FileWriter> =>
+        writerWith(await this.#call(() => replace(path), path), this.#translated);
+    }
     const purge = driver.purgeUploads?.bind(driver);
     if (purge !== undefined) {
       this.purgeUploads = (prefix, olderThanMs, options): Promise<number> =>

@@ -10,6 +10,8 @@ import { type Around, sourceWith, writerWith } from './streams.ts';
 export function limited(driver: StorageDriver, gate: Gate): StorageDriver {
   const around: Around = (work) => gate.run(work);
   const purge = driver.purgeUploads?.bind(driver);
+  const rename = driver.renameFolder?.bind(driver);
+  const replace = driver.openReplacement?.bind(driver);
   return {
     name: driver.name,
     abilities: driver.abilities,
@@ -26,6 +28,11 @@ export function limited(driver: StorageDriver, gate: Gate): StorageDriver {
       writerWith(await gate.run(() => driver.openWriter(path, options)), around),
     uploadSizeBytes: (path) => gate.run(() => driver.uploadSizeBytes(path)),
     redirectUrl: (path, request) => driver.redirectUrl(path, request),
+    ...(replace && {
+      openReplacement: async (path: string) =>
+        writerWith(await gate.run(() => replace(path)), around),
+    }),
+    ...(rename && { renameFolder: (from, to) => gate.run(() => rename(from, to)) }),
     ...(purge && {
       purgeUploads: (prefix, olderThanMs, options) =>
         gate.run(() => purge(prefix, olderThanMs, options)),

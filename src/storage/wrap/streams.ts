@@ -21,6 +21,9 @@ export function writerWith(writer: FileWriter, around: Around): FileWriter {
     write: (bytes: Uint8Array) => around(() => writer.write(bytes)),
     close: () => around(() => writer.close()),
     commit: () => around(() => writer.commit()),
+    ...(writer.commitTo && {
+      commitTo: (path: string) => around(async () => writer.commitTo?.(path)),
+    }),
     cancel: () => around(() => writer.cancel()),
   };
 }

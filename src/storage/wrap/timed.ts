@@ -28,6 +28,8 @@ export function timed(driver: StorageDriver, observe: ObserveAction): StorageDri
     }
   }
   const purge = driver.purgeUploads?.bind(driver);
+  const rename = driver.renameFolder?.bind(driver);
+  const replace = driver.openReplacement?.bind(driver);
   return {
     name: driver.name,
     abilities: driver.abilities,
@@ -46,6 +48,8 @@ export function timed(driver: StorageDriver, observe: ObserveAction): StorageDri
     openWriter: (path, options) => driver.openWriter(path, options),
     uploadSizeBytes: (path) => driver.uploadSizeBytes(path),
     redirectUrl: (path, request) => time(['RedirectURL'], driver.redirectUrl(path, request)),
+    ...(replace && { openReplacement: replace }),
+    ...(rename && { renameFolder: rename }),
     ...(purge && { purgeUploads: purge }),
     close: () => driver.close(),
   };

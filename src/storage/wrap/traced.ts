@@ -20,6 +20,8 @@ export function traced(driver: StorageDriver, tracer: Tracer): StorageDriver {
   }
   const at = (path: string): SpanAttributes => ({ [`${prefix}.path`]: path });
   const purge = driver.purgeUploads?.bind(driver);
+  const rename = driver.renameFolder?.bind(driver);
+  const replace = driver.openReplacement?.bind(driver);
   return {
     name: driver.name,
     abilities: driver.abilities,
@@ -50,6 +52,11 @@ export function traced(driver: StorageDriver, tracer: Tracer): StorageDriver {
     uploadSizeBytes: (path) => span('UploadSize', at(path), () => driver.uploadSizeBytes(path)),
     redirectUrl: (path, request) =>
       span('RedirectURL', at(path), () => driver.redirectUrl(path, request)),
+    ...(replace && {
+      openReplacement: (path: string) =>
+        span('Writer', { ...at(path), [`${prefix}.append`]: false }, () => replace(path)),
+    }),
+    ...(rename && { renameFolder: rename }),
     ...(purge && { purgeUploads: purge }),
     close: () => driver.close(),
   };

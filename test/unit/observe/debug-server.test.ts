@@ -51,6 +51,17 @@ describe('debug server', () => {
     expect([ill.status, await ill.json()]).toEqual([503, { disk: 'disk is gone' }]);
   });
 
+  it('says 503 and draining while requests are still served', async () => {
+    await health.start();
+    health.drain();
+    const draining = await fetch(`${base}/debug/health`);
+    expect([draining.status, await draining.json()]).toEqual([
+      503,
+      { draining: 'the server is shutting down' },
+    ]);
+    expect(health.isHealthy).toBe(true);
+  });
+
   it('answers /debug/vars whatever the checks say, so that it serves as liveness probe', async () => {
     isDiskBroken = true;
     await health.start();

@@ -7,7 +7,7 @@
  */
 
 import { dirname } from 'node:path';
-import { makeDirectory } from './file-calls.ts';
+import { makeDirectory, renameFile } from './file-calls.ts';
 import { errnoOf } from './file-error.ts';
 import { DirectorySyncs } from './sync-dirs.ts';
 
@@ -69,6 +69,21 @@ export class Directories {
     }
   }
 
+  /** Renames a directory whose parents are there; its new entry counts as not yet durable. */
+  async rename(from: string, to: string): Promise<void> {
+    // Before the call, as in #create: whoever finds it under its new name must see the mark.
+    this.#unsynced.set(to, {});
+    try {
+      await renameFile(from, to);
+    } catch (error) {
+      this.#unsynced.delete(to);
+      throw error;
+    }
+    this.#unsynced.delete(from);
+    this.#known.delete(from);
+    this.#remember(to);
+  }
+
   /** Makes what happened in `directories` durable, with the entries of those that were only just made. */
   async sync(directories: Iterable<string>): Promise<void> {
     const wanted = new Set<string>(directories);
@@ -114,10 +129,14 @@ export class Directories {
         }
       }
     }
+    this.#remember(directory);
+    return wasMade;
+  }
+
+  #remember(directory: string): void {
     dropOldest(this.#known, maxKnown - 1);
     dropOldest(this.#unsynced, maxUnsynced);
     this.#known.add(directory);
-    return wasMade;
   }
 
   async #makeWithParents(directory: string): Promise<boolean> {

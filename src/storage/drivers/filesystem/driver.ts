@@ -131,6 +131,11 @@ class FilesystemDriver implements StorageDriver {
     return Promise.resolve(undefined);
   }
 
+  async renameFolder(from: string, to: string): Promise<void> {
+    await translating(from, this.#directories.rename(this.#toFile(from), this.#toFile(to)));
+    this.#smallFiles.forget(this.#toFile(from));
+  }
+
   /** Temp files of writers that died are this driver's leftovers. */
   purgeUploads(prefix: string, olderThanMs: number, options?: PurgeOptions): Promise<number> {
     const folder = this.#toFile(prefix);

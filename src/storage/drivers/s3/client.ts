@@ -50,6 +50,8 @@ export function createSigningClient(settings: S3Settings): S3Client {
 }
 
 function clientConfig(settings: S3Settings, endpoint: string | undefined): S3ClientConfig {
+  // Its advice to upgrade Node.js is for those who choose the SDK's version: not the operator, who would see it at start.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const sockets = {
     keepAlive: true,
     maxSockets: spareSockets + settings.copyConcurrency,

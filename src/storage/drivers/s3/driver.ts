@@ -80,7 +80,7 @@ export class S3Driver implements StorageDriver {
     this.#signer = signer;
     this.#keys = createKeys(store.settings.root);
     const states = new UploadStates(store);
-    this.#tools = { store, states, buffers: new PartBuffers() };
+    this.#tools = { store, states, buffers: new PartBuffers(), keys: this.#keys };
     this.#remover = new Remover(store, states);
   }
 
@@ -163,6 +163,24 @@ export class S3Driver implements StorageDriver {
         : { ...freshStart(store), hasStoredState: states.mayExist(key) };
       return new MultipartWriter(this.#tools, { key, path }, start);
     });
+  }
+
+  /** A multipart upload of its own at the very key, without a state object: S3 shows nothing of it until it is complete. */
+  async openReplacement(path: string): Promise<FileWriter> {
+    const writer = new MultipartWriter(
+      this.#tools,
+      { key: this.#keys.of(path), path },
+      freshStart(this.#store),
+    );
+    return {
+      get sizeBytes(): number {
+        return writer.sizeBytes;
+      },
+      write: (bytes) => writer.write(bytes),
+      commit: () => writer.commit(),
+      close: () => writer.cancel(),
+      cancel: () => writer.cancel(),
+    };
   }
 
   uploadSizeBytes(path: string): Promise<number | undefined> {

@@ -21,6 +21,8 @@ export interface UploadStart extends StoredUpload {
   readonly hasStoredState: boolean;
   /** What it says is what this start says, so an unchanged upload need not save it again. */
   readonly isSaved: boolean;
+  /** The bytes so far also lie there as an object, which must go with a cancelled upload. */
+  readonly hasObject: boolean;
 }
 
 export function freshStart(store: ObjectStore): UploadStart {
@@ -30,6 +32,7 @@ export function freshStart(store: ObjectStore): UploadStart {
     tail: Buffer.alloc(0),
     hasStoredState: false,
     isSaved: false,
+    hasObject: false,
   };
 }
 
@@ -42,7 +45,7 @@ export async function resumeUpload(
 ): Promise<UploadStart> {
   const stored = await states.load(key);
   if (stored !== undefined) {
-    return { ...stored, hasStoredState: true, isSaved: true };
+    return { ...freshStart(store), ...stored, hasStoredState: true, isSaved: true };
   }
   const upload = await findUpload(store, key);
   if (upload !== undefined) {
@@ -103,7 +106,7 @@ async function recut(
   const { chunkBytes } = store.settings;
   if (sizeBytes <= chunkBytes) {
     const tail = sizeBytes === 0 ? Buffer.alloc(0) : await store.tryGet(key);
-    return { ...freshStart(store), tail: tail ?? Buffer.alloc(0) };
+    return { ...freshStart(store), tail: tail ?? Buffer.alloc(0), hasObject: true };
   }
   const copiedBytes = Math.floor(sizeBytes / chunkBytes) * chunkBytes;
   const uploadId = await store.createUpload(key);
@@ -113,7 +116,7 @@ async function recut(
     const tail = (await store.tryGet(key, `bytes=${copiedBytes}-`)) ?? Buffer.alloc(0);
     const state = { uploadId, chunkBytes, parts };
     await states.save(key, state, tail);
-    return { ...state, tail, hasStoredState: true, isSaved: true };
+    return { ...state, tail, hasStoredState: true, isSaved: true, hasObject: true };
   } catch (error) {
     // The object still holds every byte, so the next try starts from it.
     await store.abortUpload(key, uploadId).catch(() => undefined);

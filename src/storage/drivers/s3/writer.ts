@@ -5,10 +5,13 @@
  *   write -> [buffer being filled] --full and more to come--> [part in flight] x2 -> parts 1..n
  *   close -> state object (parts + what is in the buffer as tail)
  *   commit -> last part + CompleteMultipartUpload, or PutObject when there are no parts
+ *   commitTo -> the same PutObject at another key, or commit and a server-side copy
  */
 
 import { DriverCode, DriverError, type FileWriter, PathNotFoundError } from '../../driver.ts';
+import { copyObject } from './copy.ts';
 import { isUploadGone, toDriverError } from './errors.ts';
+import type { Keys } from './keys.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { PartBuffers } from './part-buffers.ts';
 import type { UploadStart } from './resume.ts';
@@ -23,6 +26,7 @@ export interface WriterTools {
   readonly store: ObjectStore;
   readonly states: UploadStates;
   readonly buffers: PartBuffers;
+  readonly keys: Keys;
 }
 
 type WriterState = 'open' | 'closed' | 'committed' | 'cancelled';
@@ -31,6 +35,7 @@ export class MultipartWriter implements FileWriter {
   readonly #store: ObjectStore;
   readonly #states: UploadStates;
   readonly #buffers: PartBuffers;
+  readonly #keys: Keys;
   readonly #key: string;
   readonly #path: string;
   readonly #chunkBytes: number;
@@ -38,6 +43,7 @@ export class MultipartWriter implements FileWriter {
   readonly #inFlight = new Set<Promise<void>>();
   #uploadId: string | undefined;
   #hasStoredState: boolean;
+  readonly #hasObject: boolean;
   #buffer: Buffer | undefined;
   #filledBytes = 0;
   /** Parts acknowledged or on their way. */
@@ -45,6 +51,8 @@ export class MultipartWriter implements FileWriter {
   #isChanged: boolean;
   #failure: unknown;
   #isFailureTold = false;
+  /** The parts have become an object at the upload's key. */
+  #isComplete = false;
   /** S3 knows the upload no more: nothing to resume. */
   #isLost = false;
   #state: WriterState = 'open';
@@ -57,6 +65,7 @@ export class MultipartWriter implements FileWriter {
     this.#store = tools.store;
     this.#states = tools.states;
     this.#buffers = tools.buffers;
+    this.#keys = tools.keys;
     this.#key = at.key;
     this.#path = at.path;
     this.#chunkBytes = start.chunkBytes;
@@ -64,6 +73,7 @@ export class MultipartWriter implements FileWriter {
     this.#startedParts = this.#parts.length;
     this.#uploadId = start.uploadId;
     this.#hasStoredState = start.hasStoredState;
+    this.#hasObject = start.hasObject;
     this.#isChanged = !start.isSaved;
     this.#fill(start.tail, 0);
   }
@@ -90,8 +100,8 @@ export class MultipartWriter implements FileWriter {
     await this.#settle();
     try {
       if (this.#isLost) {
-        await this.#states.remove(this.#key);
-      } else if (this.#isChanged) {
+        await this.#attempt('drop the state of', () => this.#states.remove(this.#key));
+      } else if (this.#isChanged && !this.#isComplete) {
         await this.#attempt('save the state of', () => this.#saveState());
       }
     } finally {
@@ -107,11 +117,29 @@ export class MultipartWriter implements FileWriter {
     this.#assertOpen();
     await this.#settle();
     this.#throwFailure();
-    await this.#attempt('commit', () => this.#complete());
-    if (this.#hasStoredState) {
-      // The bytes are in place: a leftover state object is removed with the session's directory.
-      await this.#states.remove(this.#key).catch(() => undefined);
-    }
+    await this.#attempt('commit', () => this.#complete(this.#key));
+    await this.#dropState();
+    this.#end('committed');
+  }
+
+  /** Without parts, the bytes go straight to `path`; else the finished object is copied there. On failure as `commit`. */
+  async commitTo(path: string): Promise<void> {
+    this.#assertOpen();
+    await this.#settle();
+    this.#throwFailure();
+    const target = this.#keys.of(path);
+    await this.#attempt('commit', async () => {
+      if (!this.#hasParts) {
+        await this.#complete(target);
+        return;
+      }
+      await this.#complete(this.#key);
+      // Should the copy fail, the session goes on from the object.
+      await this.#dropState();
+      await copyObject(this.#store, this.#key, target, this.sizeBytes);
+      await this.#store.deleteOne(this.#key);
+    });
+    await this.#dropState();
     this.#end('committed');
   }
 
@@ -125,6 +153,9 @@ export class MultipartWriter implements FileWriter {
     try {
       if (this.#uploadId !== undefined) {
         await this.#store.abortUpload(this.#key, this.#uploadId);
+      }
+      if (this.#hasObject || this.#isComplete) {
+        await this.#store.deleteOne(this.#key);
       }
       await this.#states.remove(this.#key);
     } catch (error) {
@@ -179,22 +210,39 @@ export class MultipartWriter implements FileWriter {
     }
   }
 
-  async #complete(): Promise<void> {
-    const tail = this.#tail();
+  get #hasParts(): boolean {
+    return this.#uploadId !== undefined && this.#parts.length > 0;
+  }
+
+  /** @param key  Where the object is to be; the upload's own key once there are parts. */
+  async #complete(key: string): Promise<void> {
     const uploadId = this.#uploadId;
-    if (uploadId === undefined || this.#parts.length === 0) {
-      await this.#store.put(this.#key, tail);
+    if (this.#isComplete) {
+      return;
+    }
+    if (uploadId === undefined || !this.#hasParts) {
+      await this.#store.put(key, this.#tail());
       if (uploadId !== undefined) {
         await this.#store.abortUpload(this.#key, uploadId);
       }
       return;
     }
+    const tail = this.#tail();
     // Not added to #parts: should the completion fail, the tail stays a tail, and the next try replaces this part.
     const last =
       tail.byteLength > 0
         ? [await this.#store.uploadPart(this.#key, uploadId, this.#parts.length + 1, tail)]
         : [];
     await this.#store.completeUpload(this.#key, uploadId, [...this.#parts, ...last]);
+    this.#isComplete = true;
+  }
+
+  /** The bytes are in place: a state object that cannot be removed goes with the session's directory. */
+  async #dropState(): Promise<void> {
+    if (this.#hasStoredState) {
+      await this.#states.remove(this.#key).catch(() => undefined);
+      this.#hasStoredState = false;
+    }
   }
 
   async #saveState(): Promise<void> {

@@ -239,7 +239,7 @@ describe('htpasswd', () => {
   it('does not start with an invalid file', async () => {
     await writeFile(path, 'nonsense\n');
     await expect(start()).rejects.toThrow(
-      /^unable to configure authorization \(htpasswd\): invalid entry at line 1$/,
+      `unable to configure authorization (htpasswd): htpasswd file ${path}: invalid entry at line 1`,
     );
   });
 });

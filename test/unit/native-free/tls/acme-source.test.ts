@@ -207,6 +207,29 @@ describe.skipIf(pebbleMissing !== undefined)('ACME against pebble', () => {
     expect(renewed.serialNumber).not.toBe(before.serialNumber);
   });
 
+  it('orders once for instances that share a folder, whichever of them is asked to prove', async () => {
+    const cache = join(folder, 'shared');
+    // The one that is asked to prove lets the other order.
+    const asked = await run(['shared.example.com'], { cache });
+    await asked.logger.line(/certificate fetched/);
+    await rm(join(cache, 'shared.example.com'));
+    const other = await run(['shared.example.com'], { cache, port: 0 });
+    await other.logger.line(/certificate fetched/);
+    expect(other.logger.lines.map(({ message }) => message)).not.toContain(
+      'certificate order over TLS failed, trying port 80',
+    );
+
+    await rm(join(cache, 'shared.example.com'));
+    const twins = await Promise.all(
+      [1, 2].map(() => run(['shared.example.com'], { cache, port: 0 })),
+    );
+    await Promise.all(twins.map(({ source }) => source.reload()));
+    const fetched = twins.flatMap(({ logger }) =>
+      logger.lines.filter(({ message }) => message === 'certificate fetched'),
+    );
+    expect(fetched).toHaveLength(1);
+  });
+
   it('serves on when the ACME server fails, and says so', async () => {
     const logger = recordingLogger();
     const source = createAcmeTlsSource(

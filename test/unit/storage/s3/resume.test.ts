@@ -75,3 +75,12 @@ it('keeps the bytes when cutting an object anew fails halfway', async () => {
   expect(on.fake.uploads.size).toBe(0);
   expect((await on.driver.openWriter(path, { append: true })).sizeBytes).toBe(12 * mebibyte);
 });
+
+it.each([2, 12])('cancels a session of %d MiB that had to be finished to be read', async (size) => {
+  on = await onFake();
+  await foreignUpload(noise(size * mebibyte), 5 * mebibyte);
+  const writer = await on.driver.openWriter(path, { append: true });
+  await writer.cancel();
+  expect(on.fake.objects.size).toBe(0);
+  expect(on.fake.uploads.size).toBe(0);
+});

@@ -1,6 +1,7 @@
 /** Uploads: how bytes become parts, what stays of a session after each fault, and who cleans up. */
 
 import { afterEach, describe, expect, it } from 'vitest';
+import { UploadStates } from '../../../../src/storage/drivers/s3/upload-state.ts';
 import { drain, noise } from '../../../support/bytes.ts';
 import type { Fault, S3Call } from '../../../support/s3-fake.ts';
 import { type OnFake, onFake } from '../../../support/s3-on-fake.ts';
@@ -223,5 +224,82 @@ describe('faults that last', () => {
     await on.driver.delete(path.slice(0, path.lastIndexOf('/')));
     expect(on.fake.uploads.size).toBe(0);
     expect(on.fake.objects.size).toBe(0);
+  });
+});
+
+it('says to raise chunksize once 10,000 parts cannot hold the upload', async () => {
+  on = await onFake();
+  const uploadId = await on.store.createUpload(key);
+  const chunkBytes = 5 * mebibyte;
+  const parts = Array.from({ length: 9_999 }, (_, index) => ({
+    number: index + 1,
+    etag: '"e"',
+    sizeBytes: chunkBytes,
+  }));
+  const states = new UploadStates(on.store);
+  await states.save(key, { uploadId, chunkBytes, parts }, new Uint8Array());
+  const writer = await on.driver.openWriter(path, { append: true });
+  expect(writer.sizeBytes).toBe(9_999 * chunkBytes);
+  await writer.write(noise(chunkBytes));
+  await expect(writer.write(noise(1))).rejects.toThrow(/raise chunksize/);
+  await writer.close();
+  expect(await on.driver.uploadSizeBytes(path)).toBe(10_000 * chunkBytes);
+});
+
+describe('commitTo', () => {
+  const target = '/docker/registry/v2/blobs/sha256/ab/abcd/data';
+
+  it('puts what fits into one part straight where it belongs', async () => {
+    on = await onFake();
+    await writeSession(noise(1000), false);
+    on.fake.forgetCalls();
+    const writer = await on.driver.openWriter(path, { append: true });
+    await writer.commitTo?.(target);
+    expect(on.fake.calls.map(({ call }) => call)).toEqual([
+      'GetObject',
+      'PutObject',
+      'DeleteObject',
+    ]);
+    expect([...on.fake.objects.keys()]).toEqual([target.slice(1)]);
+    expect((await drain(await on.driver.open(target))).equals(noise(1000))).toBe(true);
+    await expect(writer.commit()).rejects.toThrow(/already committed/);
+  });
+
+  it('copies a larger upload, and leaves nothing behind', async () => {
+    on = await onFake({ equalParts: true });
+    await writeSession(noise(7 * mebibyte), false);
+    const writer = await on.driver.openWriter(path, { append: true });
+    await writer.write(noise(6 * mebibyte));
+    await writer.commitTo?.(target);
+    expect([...on.fake.objects.keys()]).toEqual([target.slice(1)]);
+    expect(on.fake.uploads.size).toBe(0);
+    expect((await on.driver.stat(target))?.sizeBytes).toBe(13 * mebibyte);
+  });
+
+  it('leaves no object when the upload is cancelled after a failed copy', async () => {
+    on = await onFake();
+    on.fake.plan('CopyObject', { kind: 'error', status: 403, code: 'AccessDenied' });
+    const writer = await on.driver.openWriter(path, { append: false });
+    await writer.write(noise(6 * mebibyte));
+    await expect(writer.commitTo?.(target)).rejects.toThrow(/AccessDenied/);
+    await writer.cancel();
+    expect(on.fake.objects.size).toBe(0);
+  });
+
+  it('can be tried again, here or by another writer, when the copy failed', async () => {
+    on = await onFake({ equalParts: true });
+    const content = noise(12 * mebibyte);
+    on.fake.plan('CopyObject', { kind: 'error', status: 403, code: 'AccessDenied' }, 2);
+    await writeSession(content.subarray(0, 6 * mebibyte), false);
+    const writer = await on.driver.openWriter(path, { append: true });
+    await writer.write(content.subarray(6 * mebibyte));
+    await expect(writer.commitTo?.(target)).rejects.toThrow(/AccessDenied/);
+    await expect(writer.commitTo?.(target)).rejects.toThrow(/AccessDenied/);
+    await writer.close();
+    expect(await on.driver.uploadSizeBytes(path)).toBe(content.length);
+    const again = await on.driver.openWriter(path, { append: true });
+    await again.commitTo?.(target);
+    expect((await drain(await on.driver.open(target))).equals(content)).toBe(true);
+    expect([...on.fake.objects.keys()]).toEqual([target.slice(1)]);
   });
 });

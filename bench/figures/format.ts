@@ -1,0 +1,47 @@
+/** How numbers are written, in the table and in the report alike. */
+
+const mib = 1024 ** 2;
+
+/** Three figures that matter: `7.93`, `79.3`, `793`, `7,930`. */
+export function number(value: number): string {
+  if (!Number.isFinite(value)) {
+    return '–';
+  }
+  const size = Math.abs(value);
+  const digits = size >= 100 || size === 0 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
+  return value.toLocaleString('en-US', {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+}
+
+export function percent(share: number): string {
+  return `±${(share * 100).toFixed(0)} %`;
+}
+
+/** `5.2x`; `0.48x`. */
+export function times(ratio: number): string {
+  return Number.isFinite(ratio) ? `${ratio.toFixed(ratio < 1 ? 2 : 1)}x` : '–';
+}
+
+export function mebibytes(bytes: number): string {
+  return `${number(bytes / mib)} MiB`;
+}
+
+/** CPU time of a unit: `41 µs`, `5.2 ms`. */
+export function cpuTime(milliseconds: number): string {
+  return milliseconds < 1 ? `${number(milliseconds * 1000)} µs` : `${number(milliseconds)} ms`;
+}
+
+const singular: Readonly<Record<string, string>> = {
+  'images/s': 'image',
+  'requests/s': 'request',
+  'pushes/s': 'push',
+  'operations/s': 'operation',
+  'MiB/s': 'MiB',
+};
+
+/** One of what a rate counts: `image` for `images/s`. */
+export function oneUnit(unit: string): string {
+  return singular[unit] ?? unit;
+}

@@ -1,0 +1,60 @@
+/**
+ * Did anything get slower since the committed baseline? Compares ratios to the other registries. Run by hand: figures
+ * of a shared machine are no judge in CI.
+ *
+ *   node dist/bench/guard.js [--results FILE] [--tolerance 0.1]
+ *   node dist/bench/guard.js --accept      makes the newest results the baseline, to be committed
+ */
+
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { changes, changeText, isWorse } from './figures/compare.ts';
+import { readResults } from './figures/results.ts';
+import { baselineName, newestResults } from './figures/stored.ts';
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function main(): number {
+  const { values } = parseArgs({
+    options: {
+      results: { type: 'string' },
+      folder: { type: 'string', default: 'bench/results' },
+      tolerance: { type: 'string', default: '0.1' },
+      accept: { type: 'boolean', default: false },
+    },
+  });
+  const tolerance = Number(values.tolerance);
+  if (!(tolerance > 0 && tolerance < 1)) {
+    throw new RangeError(`--tolerance wants a number between 0 and 1, not ${values.tolerance}`);
+  }
+  const baselinePath = join(values.folder, baselineName);
+  const { path, results } =
+    values.results === undefined
+      ? newestResults(values.folder)
+      : { path: values.results, results: readResults(values.results) };
+  if (results.isQuick) {
+    throw new RangeError(`${path} was taken with --quick: such figures are no measure`);
+  }
+  if (values.accept) {
+    copyFileSync(path, baselinePath);
+    print(`${baselinePath} is now ${path}`);
+    return 0;
+  }
+  const found = changes(readResults(baselinePath), results, tolerance);
+  const worse = found.filter(isWorse);
+  for (const change of found) {
+    print(changeText(change));
+  }
+  print(`${path} against ${baselinePath}: ${worse.length} worse by more than ${tolerance * 100} %`);
+  return worse.some((change) => !change.isWithinSpread) ? 1 : 0;
+}
+
+try {
+  process.exitCode = main();
+} catch (error) {
+  process.stderr.write(`guard: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

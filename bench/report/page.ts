@@ -1,0 +1,186 @@
+/** The report: one HTML file that asks nothing of the network, with a chart and a table for every profile. */
+
+import { cpuTime, mebibytes, number, oneUnit, percent, times } from '../figures/format.ts';
+import { loadName, planFor, plannedBusyShare, storageText, usualLoads } from '../figures/plan.ts';
+import type { CaseResult, Results } from '../figures/results.ts';
+import {
+  type CaseSummary,
+  type ServerSummary,
+  summarize,
+  summarizeAll,
+} from '../figures/summary.ts';
+import { remarks } from '../figures/table.ts';
+import { colourClass, cpuChart, rateChart, ratioChart } from './chart.ts';
+import { Html, html } from './escape.ts';
+import { styleSheet } from './style.ts';
+
+export function reportPage(results: Results): string {
+  const title = `${results.servers.map(({ name }) => name).join(' and ')}, measured side by side`;
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>${title}</title>
+<style>${new Html(styleSheet)}</style>
+</head>
+<body>
+<main>
+<header><h1>${headline(results)}</h1>
+<p class="soft">Same machine, same kind of configuration, runs taken in turn. Bars end at the median; thin marks are single runs.</p>
+${legend(results)}</header>
+${warnings(results)}
+${overviews(results)}
+${groupByProfile(results.cases).map((group) => profileCard(results, group))}
+${planCard(results)}
+${machineCard(results)}
+</main>
+</body>
+</html>
+`;
+  return page.text;
+}
+
+/** The title, its names kept from breaking at a hyphen. */
+function headline({ servers }: Results): Html {
+  const names = servers.map(
+    ({ name }, index) => html`${index === 0 ? '' : ' and '}<span class="name">${name}</span>`,
+  );
+  return html`${names}, measured side by side`;
+}
+
+function legend({ servers }: Results): Html {
+  const items = servers.map(
+    ({ name }, index) => html`<li><i class="${colourClass(index)}"></i>${name}</li>`,
+  );
+  return html`<ul class="legend">${items}</ul>`;
+}
+
+function warnings({ isQuick, machine }: Results): Html {
+  const texts: string[] = [];
+  if (isQuick) {
+    texts.push('Taken with --quick: small sizes and short runs, to show that the benches work.');
+  }
+  if (machine.loadAtStart > 0.5) {
+    const load = machine.loadAtStart.toFixed(1);
+    texts.push(`Something else was running (load ${load} at the start): trust ratios with care.`);
+  }
+  return html`${texts.map((text) => html`<p class="card warn">${text}</p>`)}`;
+}
+
+/** How many times as fast, one chart for each other server. */
+function overviews(results: Results): Html {
+  const [ours, ...others] = results.servers;
+  const titles = new Map(results.cases.map(({ profile, title }) => [profile, title]));
+  const cards = others.map(
+    ({ name }) => html`<section class="card"><h2>${ours?.name ?? ''} against ${name}</h2>
+<p class="soft">Rate as a multiple of ${name}’s, on a logarithmic scale; the dashed line is equal.</p>
+${ratioChart(summarizeAll(results), name, titles)}</section>`,
+  );
+  return html`${cards}`;
+}
+
+function profileCard(results: Results, cases: readonly CaseResult[]): Html {
+  const [first] = cases;
+  const names = results.servers.map(({ name }) => name);
+  return html`<section class="card">
+<h2>(${first?.profile ?? ''}) ${first?.title ?? ''}</h2>
+<p class="soft">${first?.question ?? ''}</p>
+${cases.map((result) => caseSection(result, names))}
+</section>`;
+}
+
+function caseSection(result: CaseResult, names: readonly string[]): Html {
+  const summary = summarize(result);
+  const failed = result.failures.map(
+    ({ server, error }) => html`<p class="failed">${server} failed: ${error}</p>`,
+  );
+  const notes = summary.servers.flatMap((server) =>
+    remarks(summary, server).map(
+      (remark) => html`<p class="remark">${server.server}: ${remark}</p>`,
+    ),
+  );
+  return html`<h3>${result.name}</h3>
+${rateChart(summary, names)}${failed}${notes}
+<details><summary>CPU, memory, latency</summary>
+${cpuChart(summary, names)}
+${figuresTable(summary)}
+</details>`;
+}
+
+function figuresTable(summary: CaseSummary): Html {
+  const heads = ['', 'median', 'spread', 'ratio', 'CPU', 'CPU s/GiB', 'peak memory', 'p50', 'p99'];
+  const rows = summary.servers.map((server) => tableRow(cells(summary, server), 'td'));
+  return html`<div class="scroll"><table><thead>${tableRow(heads, 'th')}</thead><tbody>${rows}</tbody></table></div>`;
+}
+
+function cells(summary: CaseSummary, server: ServerSummary): string[] {
+  const ratio = summary.ratios.find((each) => each.server === server.server);
+  const milliseconds = (value: number | undefined): string =>
+    value === undefined ? '' : `${number(value)} ms`;
+  return [
+    server.server,
+    number(server.rate.median),
+    percent(server.rate.relative),
+    ratio === undefined ? '' : times(ratio.rate.median),
+    `${cpuTime(server.cpuMsPerUnit)}/${oneUnit(summary.unit)}`,
+    server.cpuSecondsPerGiB === undefined ? '' : number(server.cpuSecondsPerGiB),
+    mebibytes(server.peakBytes),
+    milliseconds(server.p50Ms),
+    milliseconds(server.p99Ms),
+  ];
+}
+
+function tableRow(texts: readonly string[], kind: 'td' | 'th'): Html {
+  const all = texts.map((text) =>
+    kind === 'td' ? html`<td>${text}</td>` : html`<th>${text}</th>`,
+  );
+  return html`<tr>${all}</tr>`;
+}
+
+function planCard(results: Results): Html {
+  const rows = usualLoads.flatMap((load) => {
+    const plans = planFor(results, load);
+    const needs = results.servers.map(({ name }) => {
+      const plan = plans.find(({ server }) => server === name);
+      return plan === undefined ? '–' : number(plan.cores);
+    });
+    return plans.length === 0
+      ? []
+      : [tableRow([loadName(load), ...needs, storageText(load)], 'td')];
+  });
+  if (rows.length === 0) {
+    return html``;
+  }
+  const heads = ['load', ...results.servers.map(({ name }) => `${name}, cores`), 'and'];
+  return html`<section class="card"><h2>Machines for a load</h2>
+<p class="soft">From CPU seconds for each object and each byte pushed, cores filled to ${plannedBusyShare * 100} %. For your own load: node dist/bench/plan.js --pushes N --layers L --layer-size S.</p>
+<div class="scroll"><table><thead>${tableRow(heads, 'th')}</thead><tbody>${rows}</tbody></table></div></section>`;
+}
+
+function machineCard({ machine, servers, takenAt, seconds, rateClient }: Results): Html {
+  const facts: [string, string][] = [
+    [
+      'Machine',
+      `${machine.cores} x ${machine.cpu}, ${number(machine.memoryBytes / 1024 ** 3)} GiB`,
+    ],
+    ['Kernel', `Linux ${machine.kernel}`],
+    ['Storage', machine.storage],
+    ['Node', machine.node],
+    ...servers.map(({ name, version }): [string, string] => [name, version]),
+    ['Runs', `of ${seconds} s; request rates by ${rateClient}; client on the same cores`],
+    ['Priority', machine.isRaised ? 'raised for servers and client alike' : 'as usual'],
+    ['Taken', takenAt],
+  ];
+  const items = facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`);
+  return html`<section class="card"><h2>Taken on</h2><dl class="facts">${items}</dl></section>`;
+}
+
+function groupByProfile(cases: readonly CaseResult[]): readonly (readonly CaseResult[])[] {
+  const groups = new Map<string, CaseResult[]>();
+  for (const result of cases) {
+    groups.set(result.profile, [...(groups.get(result.profile) ?? []), result]);
+  }
+  return [...groups.values()];
+}

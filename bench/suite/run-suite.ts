@@ -1,0 +1,183 @@
+/**
+ * Runs profiles: starts every server on an empty root, opens the profile on each, warms up, then interleaves timed
+ * runs, A B A B, so that a slow minute of the machine hits all alike. The servers that wait use no CPU meanwhile.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CaseResult, Run } from '../figures/results.ts';
+import type { CaseName } from '../load/protocol.ts';
+import type { Profile, Scale } from '../profiles/profile.ts';
+import { fullScale, quickScale } from '../profiles/scale.ts';
+import { freeData } from './free-data.ts';
+import { LoadClient } from './load-client.ts';
+import type { SuiteOptions } from './options.ts';
+import { cpuSeconds, peakBytes, resetPeak } from './process-usage.ts';
+import { type Server, startServer } from './servers.ts';
+
+/** What a suite tells while it runs. */
+export interface SuiteObserver {
+  profileStarted(profile: Profile): void;
+  caseDone(result: CaseResult): void;
+}
+
+interface Bench {
+  readonly profile: Profile;
+  readonly options: SuiteOptions;
+  readonly scale: Scale;
+  readonly servers: readonly Server[];
+  readonly load: LoadClient;
+}
+
+type Failures = { server: string; error: string }[];
+
+/** Warming up takes this share of a run. */
+const warmUpShare = 0.4;
+
+export async function runSuite(
+  options: SuiteOptions,
+  isRaised: boolean,
+  observer: SuiteObserver,
+): Promise<readonly CaseResult[]> {
+  const results: CaseResult[] = [];
+  for (const profile of options.profiles) {
+    observer.profileStarted(profile);
+    results.push(...(await runProfile(profile, options, isRaised, observer)));
+  }
+  return results;
+}
+
+async function runProfile(
+  profile: Profile,
+  options: SuiteOptions,
+  isRaised: boolean,
+  observer: SuiteObserver,
+): Promise<readonly CaseResult[]> {
+  const scale = options.isQuick ? quickScale : fullScale;
+  const folder = mkdtempSync(join(options.root, 'longshore-bench-'));
+  const servers: Server[] = [];
+  const load = new LoadClient(isRaised);
+  try {
+    for (const peer of options.peers) {
+      const own = join(folder, peer.name);
+      mkdirSync(own);
+      await profile.prepareRoot?.(join(own, 'root'), scale);
+      servers.push(await startServer(peer, own, isRaised));
+    }
+    return await runCases({ profile, options, scale, servers, load }, observer);
+  } finally {
+    await load.stop();
+    for (const server of servers) {
+      await server.stop();
+    }
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function runCases(bench: Bench, observer: SuiteObserver): Promise<readonly CaseResult[]> {
+  const failures: Failures = [];
+  const cases = await openOnAll(bench, failures);
+  const results: CaseResult[] = [];
+  for (const [name, unit] of cases) {
+    const result = await runCase(bench, { name, unit }, failures);
+    observer.caseDone(result);
+    results.push(result);
+  }
+  return results;
+}
+
+/** Names and units of the cases, from whichever server the profile opened on. */
+async function openOnAll(
+  { profile, options, scale, servers, load }: Bench,
+  failures: Failures,
+): Promise<ReadonlyMap<string, CaseName['unit']>> {
+  const cases = new Map<string, CaseName['unit']>();
+  for (const { peer, port, pid } of servers) {
+    try {
+      const question = {
+        server: peer.name,
+        profile: profile.id,
+        port,
+        pid,
+        scale,
+        rateClient: options.rateClient,
+      };
+      for (const { name, unit } of await load.open(question)) {
+        cases.set(name, unit);
+      }
+    } catch (error) {
+      failures.push({ server: peer.name, error: messageOf(error) });
+    }
+  }
+  if (cases.size === 0) {
+    const reasons = failures.map(({ server, error }) => `${server}: ${error}`);
+    throw new Error(`profile ${profile.id} opened on no server: ${reasons.join('; ')}`);
+  }
+  return cases;
+}
+
+async function runCase(
+  bench: Bench,
+  { name, unit }: CaseName,
+  earlier: Failures,
+): Promise<CaseResult> {
+  const { profile, options, servers } = bench;
+  const failures: Failures = [...earlier];
+  const runs = new Map<string, Run[]>(servers.map(({ peer }) => [peer.name, []]));
+  for (let turn = 0; turn <= options.runs; turn += 1) {
+    const isWarmUp = turn === 0;
+    const seconds = options.seconds * (isWarmUp ? warmUpShare : 1);
+    for (const server of servers) {
+      const own = server.peer.name;
+      if (failures.some((failure) => failure.server === own)) {
+        continue;
+      }
+      try {
+        const run = await timeRun(bench, server, name, seconds);
+        if (!isWarmUp) {
+          runs.get(own)?.push(run);
+        }
+      } catch (error) {
+        failures.push({ server: own, error: messageOf(error) });
+      }
+    }
+  }
+  return {
+    profile: profile.id,
+    title: profile.title,
+    question: profile.question,
+    name,
+    unit,
+    servers: [...runs].map(([server, all]) => ({ server, runs: all })),
+    failures,
+  };
+}
+
+async function timeRun(
+  { profile, load }: Bench,
+  server: Server,
+  name: string,
+  seconds: number,
+): Promise<Run> {
+  resetPeak(server.pid);
+  const cpuBefore = cpuSeconds(server.pid);
+  const loadBefore = cpuSeconds(load.pid);
+  const measured = await load.run(server.peer.name, name, seconds);
+  const run: Run = {
+    ...measured,
+    cpuSeconds: cpuSeconds(server.pid) - cpuBefore,
+    loadCpuSeconds: cpuSeconds(load.pid) - loadBefore,
+    peakBytes: peakBytes(server.pid),
+  };
+  if (profile.freesData === true) {
+    freeData(server.root);
+  }
+  // What this server left unwritten must not be written during the next one's run.
+  spawnSync('sync', ['-f', server.root]);
+  return run;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
