@@ -8,7 +8,7 @@
  *                      └── cancel --> (none)
  *
  * All state is in storage, so that any instance can serve the next request. What this process remembers of a session
- * (`#notes`, `#ended`) only saves work and is checked against the stored size each time. One writer at a time per
+ * (`#notes`, `#states`, `#ended`) only saves work and is checked against the stored size each time. One writer at a time per
  * session and process: a second one gets RANGE_INVALID at once. Across processes nothing locks; there the digest
  * decides at commit.
  */
@@ -84,6 +84,9 @@ export class UploadSessions {
   readonly #context: RegistryContext;
   readonly #locked: Set<string> = new Set();
   readonly #notes: LRUCache<string, UploadNote> = new LRUCache({ max: maxRemembered });
+  /** The last saved state of a chunked upload's hash. */
+  readonly #states: LRUCache<string, { readonly sizeBytes: number; readonly state: Uint8Array }> =
+    new LRUCache({ max: maxRemembered });
   readonly #ended: LRUCache<string, true> = new LRUCache({ max: maxRemembered });
   /** Sessions whose folder this process alone has touched and left with nothing but `startedat` and so many bytes. */
   readonly #bare: LRUCache<string, number> = new LRUCache({ max: maxRemembered });
@@ -285,7 +288,11 @@ export class UploadSessions {
       const others = announced === undefined || announced === canonicalAlgorithm ? [] : [announced];
       return { kind: 'native', algorithms: [canonicalAlgorithm, ...others] };
     }
-    const state = await getHashState(this.#context.driver, name, id, sizeBytes);
+    const known = this.#states.get(id);
+    const state =
+      known?.sizeBytes === sizeBytes
+        ? known.state
+        : await getHashState(this.#context.driver, name, id, sizeBytes);
     return state === undefined ? { kind: 'none' } : { kind: 'resumable', state };
   }
 
@@ -312,10 +319,14 @@ export class UploadSessions {
       this.#bare.delete(id);
     }
     if (outcome.state !== undefined) {
-      await putHashState(driver, name, id, outcome.sizeBytes, outcome.state, durability);
-      if (session.sizeBytes > 0) {
-        await deleteHashState(driver, name, id, session.sizeBytes);
-      }
+      this.#states.set(id, { sizeBytes: outcome.sizeBytes, state: outcome.state });
+      // Side by side: which of the two is on disk first does not matter, since the data's size tells which is meant.
+      await Promise.all([
+        putHashState(driver, name, id, outcome.sizeBytes, outcome.state, durability),
+        session.sizeBytes > 0 && session.sizeBytes !== outcome.sizeBytes
+          ? deleteHashState(driver, name, id, session.sizeBytes)
+          : undefined,
+      ]);
     } else if (!isSmall) {
       await putNote(driver, name, id, note, durability);
     }
@@ -458,6 +469,7 @@ export class UploadSessions {
     const { name, id } = session;
     this.#ended.set(id, true);
     this.#notes.delete(id);
+    this.#states.delete(id);
     const cleanup = this.#tidy(session, isBare)
       .catch((error: unknown) => {
         logger.warn('could not remove a finished upload session; purging will', {
@@ -483,6 +495,7 @@ export class UploadSessions {
   async #discard(name: RepositoryName, id: string): Promise<void> {
     this.#ended.set(id, true);
     this.#notes.delete(id);
+    this.#states.delete(id);
     await deleteSession(this.#context.driver, name, id);
   }
 }

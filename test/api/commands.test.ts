@@ -142,11 +142,10 @@ describe('longshore garbage-collect', () => {
   });
 
   it('ends with 1 and one line when storage cannot be read', async () => {
-    const config = await configFor(join(root(), 'docker'));
     await rm(join(root(), 'docker'), { recursive: true });
     // A link that leads in a circle: reading it fails, rather than finding nothing.
     await symlink('docker', join(root(), 'docker'));
-    const { code, stderr } = await runLongshore(['garbage-collect', config]);
+    const { code, stderr } = await runLongshore(['garbage-collect', await configFor(root())]);
     expect(code).toBe(1);
     expect(stderr).toMatch(
       /^longshore: failed to garbage collect: filesystem: [^\n]*ELOOP[^\n]*\n$/,

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ApiClient, digestOf, locationOf, withQuery } from '../support/api-client.ts';
 import { noise } from '../support/bytes.ts';
-import { type RunningDockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
+import { startDockerRegistry } from '../support/docker-registry.ts';
 import { RawConnection } from '../support/raw-connection.ts';
 import { type RunningRegistry, startRegistry } from '../support/registry.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
@@ -185,7 +185,7 @@ describe('a streamed upload', () => {
 });
 
 describeWith(['docker-registry'], 'beside docker-registry on the same data', () => {
-  let theirs: RunningDockerRegistry;
+  let theirs: Awaited<ReturnType<typeof startDockerRegistry>>;
   let their: ApiClient;
 
   beforeAll(async () => {
