@@ -85,6 +85,15 @@ describeWith(['dockerd', 'docker', 'skopeo', 'umoci'], 'docker', () => {
       expect(facts.trim()).toBe('arm64');
     });
 
+    if (guard === 'token') {
+      test('the login was kept as a refresh token, and pushes used it', () => {
+        expect(registry.tokens?.requests).toContainEqual(expect.stringMatching(/ offline$/));
+        expect(registry.tokens?.requests).toContainEqual(
+          expect.stringMatching(/^POST refresh_token/),
+        );
+      });
+    }
+
     test('a missing tag is said to be missing', async () => {
       const args = [...words('docker-config'), 'pull', name('img:none')];
       const { code, stderr } = await rig.run('docker', args);
