@@ -1,6 +1,6 @@
 /** `longshore serve` as a process: its start line, starts that fail, signals. */
 
-import { chmod, stat, writeFile } from 'node:fs/promises';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
@@ -10,10 +10,6 @@ import { ApiClient, digestOf, locationOf } from '../support/api-client.ts';
 import { configFile, type Launched, launch } from '../support/launch.ts';
 import { frontEnds, testSecret } from '../support/registry.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
-
-const isRoot = process.getuid?.() === 0;
-/** A user without rights, on every Linux. */
-const nobody = 65_534;
 
 let folder: TempFolder;
 let running: Launched[] = [];
@@ -32,12 +28,12 @@ interface Settings {
   readonly root?: string;
   readonly http?: string;
   readonly env?: Record<string, string>;
-  readonly uid?: number;
+  readonly withoutRootRights?: boolean;
 }
 
 /** Runs `serve` with storage below the test's folder. */
 async function serve(settings: Settings = {}): Promise<Launched> {
-  const { root = join(folder.path, 'data'), http = '', env = {}, uid } = settings;
+  const { root = join(folder.path, 'data'), http = '', env = {} } = settings;
   const file = await configFile(
     folder.path,
     `version: 0.1
@@ -46,7 +42,7 @@ storage: { filesystem: { rootdirectory: ${root} } }
 http: { addr: '127.0.0.1:0', secret: ${testSecret}${http === '' ? '' : `, ${http}`} }
 `,
   );
-  const launched = launch(['serve', file], { env, ...(uid === undefined ? {} : { uid }) });
+  const launched = launch(['serve', file], { ...settings, env });
   running.push(launched);
   return launched;
 }
@@ -167,20 +163,21 @@ describe('a start that fails says why in one line and ends with 1', () => {
     );
   });
 
-  test.runIf(isRoot)('storage root that cannot be made', async () => {
-    await chmod(folder.path, 0o755);
-    const line = await failedStart(await serve({ uid: nobody }));
+  test('storage root that cannot be made', async () => {
+    const locked = join(folder.path, 'locked');
+    await mkdir(locked, { mode: 0o555 });
+    const root = join(locked, 'data');
+    const line = await failedStart(await serve({ root, withoutRootRights: true }));
     expect(line).toMatch(
       /^longshore: storage\.filesystem\.rootdirectory: cannot create \S+\/data: EACCES/,
     );
   });
 
-  test.runIf(isRoot)('storage root that cannot be read', async () => {
-    const hidden = await tempFolder();
-    await chmod(folder.path, 0o755);
-    const line = await failedStart(await serve({ root: hidden.path, uid: nobody }));
+  test('storage root that cannot be read', async () => {
+    const root = join(folder.path, 'hidden');
+    await mkdir(root, { mode: 0 });
+    const line = await failedStart(await serve({ root, withoutRootRights: true }));
     expect(line).toMatch(/^longshore: storage\.filesystem\.rootdirectory: cannot read \S+: EACCES/);
-    await hidden.remove();
   });
 
   test('certificate that is not there', async () => {
@@ -191,22 +188,20 @@ describe('a start that fails says why in one line and ends with 1', () => {
   });
 });
 
-test.runIf(isRoot)(
-  'a storage root that can only be read is a warning: it serves pulls',
-  async () => {
-    await chmod(folder.path, 0o755);
-    const launched = await serve({ root: folder.path, uid: nobody });
-    const api = new ApiClient(await launched.port());
-    expect(launched.stderr()).toMatch(
-      /level=warning msg="storage\.filesystem\.rootdirectory: cannot write in /,
-    );
-    expect((await api.get('/v2/_catalog')).json()).toEqual({ repositories: [] });
-    const push = await api.send('POST', '/v2/x/blobs/uploads/', { body: '' });
-    expect(push.status).toBeGreaterThanOrEqual(500);
-    expect(push.codes()).toHaveLength(1);
-    api.close();
-  },
-);
+test('a storage root that can only be read is a warning: it serves pulls', async () => {
+  const root = join(folder.path, 'read-only');
+  await mkdir(root, { mode: 0o555 });
+  const launched = await serve({ root, withoutRootRights: true });
+  const api = new ApiClient(await launched.port());
+  expect(launched.stderr()).toMatch(
+    /level=warning msg="storage\.filesystem\.rootdirectory: cannot write in /,
+  );
+  expect((await api.get('/v2/_catalog')).json()).toEqual({ repositories: [] });
+  const push = await api.send('POST', '/v2/x/blobs/uploads/', { body: '' });
+  expect(push.status).toBeGreaterThanOrEqual(500);
+  expect(push.codes()).toHaveLength(1);
+  api.close();
+});
 
 describe.each(frontEnds)('signals (%s)', (frontend) => {
   const part = Buffer.alloc(1024 * 1024, 'part');
