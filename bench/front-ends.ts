@@ -142,9 +142,10 @@ async function startServer(folder: string, way: Way, tls: Pair): Promise<Server>
 async function pushImage(client: LoadClient): Promise<void> {
   const config = '{}';
   await push(client, Buffer.from(config));
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
   const manifest = JSON.stringify({
     schemaVersion: 2,
-    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    mediaType,
     config: {
       mediaType: 'application/vnd.oci.image.config.v1+json',
       digest: digestOf(config),
@@ -152,7 +153,8 @@ async function pushImage(client: LoadClient): Promise<void> {
     },
     layers: [],
   });
-  await must(201, client.send('PUT', '/v2/bench/manifests/v1', Buffer.from(manifest)));
+  const sent = client.send('PUT', '/v2/bench/manifests/v1', Buffer.from(manifest), mediaType);
+  await must(201, sent);
 }
 
 interface Figure {

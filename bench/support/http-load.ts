@@ -10,10 +10,16 @@ export type Protocol = 'http/1.1' | 'tls http/1.1' | 'tls http/2';
 
 export interface LoadClient {
   /** Status and the number of body bytes, which are dropped as they come. */
-  send(method: string, path: string, body?: Buffer): Promise<{ status: number; bytes: number }>;
+  send(
+    method: string,
+    path: string,
+    body?: Buffer,
+    contentType?: string,
+  ): Promise<{ status: number; bytes: number }>;
   close(): void;
 }
 
+const octets = 'application/octet-stream';
 const http2Sessions = 4;
 /** As container clients set it: the default of 64 KiB would measure the round trips. */
 const http2WindowBytes = 16 * 1024 * 1024;
@@ -29,9 +35,10 @@ function http1Client(protocol: Protocol, port: number): LoadClient {
     : new Agent({ keepAlive: true });
   const start = isTls ? tlsRequest : request;
   return {
-    send: (method, path, body) =>
+    send: (method, path, body, contentType = octets) =>
       new Promise((resolve, reject) => {
-        const headers = body === undefined ? {} : { 'content-length': body.length };
+        const headers =
+          body === undefined ? {} : { 'content-length': body.length, 'content-type': contentType };
         const target = { host: '127.0.0.1', port, method, path, agent, headers };
         const outgoing = start(target, (message: IncomingMessage) => {
           drop(message).then(
@@ -59,9 +66,10 @@ async function http2Client(port: number): Promise<LoadClient> {
   }
   let turn = 0;
   return {
-    async send(method, path, body) {
+    async send(method, path, body, contentType = octets) {
       const session = sessions[turn++ % http2Sessions] as ClientHttp2Session;
-      const headers = { ':method': method, ':path': path };
+      const type = body === undefined ? {} : { 'content-type': contentType };
+      const headers = { ':method': method, ':path': path, ...type };
       const stream = session.request(headers, { endStream: body === undefined });
       if (body !== undefined) stream.end(body);
       const [answer] = await once(stream, 'response');
