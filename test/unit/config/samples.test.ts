@@ -58,7 +58,7 @@ describe('the examples of the configuration document', () => {
     return without(without(text, 'registry'), 'repository');
   };
 
-  const builtParts = ['proxy.remoteurl', 'middleware.storage[0]'];
+  const builtParts = ['proxy.remoteurl'];
 
   test.each([
     ['filesystem', builtParts],
