@@ -80,6 +80,9 @@ export const tlsOptions = Type.Object(
 );
 export type TlsOptions = Static<typeof tlsOptions>;
 
+/** Times that the uws front end cannot change; it warns when they are set. */
+export const nodeOnlyTimesMs = { headertimeout: 60_000, idletimeout: 75_000 } as const;
+
 export const httpLimitsOptions = Type.Object(
   {
     headerbytes: int({
@@ -89,14 +92,15 @@ export const httpLimitsOptions = Type.Object(
       maximum: 1048576,
     }),
     headertimeout: duration({
-      description: 'Time a client has to send its request headers.',
-      default: 60_000,
+      description:
+        'Time a client has to send its request headers, on the node front end. The uws front end has 10s, fixed by its library.',
+      default: nodeOnlyTimesMs.headertimeout,
       minimumMs: 1000,
     }),
     idletimeout: duration({
       description:
         'Time an idle keep-alive connection stays open, on the node front end. The uws front end closes at 10s, fixed by its library.',
-      default: 75_000,
+      default: nodeOnlyTimesMs.idletimeout,
       minimumMs: 1000,
     }),
     noprogresstimeout: duration({

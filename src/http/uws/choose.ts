@@ -3,7 +3,7 @@
 import { CodedError } from '../../errors.ts';
 import type { Logger } from '../../observe/logger.ts';
 import type { BufferPool, FrontEnd, FrontEndLimits, RequestHandler } from '../exchange.ts';
-import type { HttpOptions } from '../options.ts';
+import { type HttpOptions, nodeOnlyTimesMs } from '../options.ts';
 import { createUwsFrontEnd } from './front-end.ts';
 import { tryLoadUws } from './load.ts';
 
@@ -34,6 +34,7 @@ export function chooseFrontEnd(http: HttpOptions, parts: ChoiceParts): FrontEnd 
   }
   const loaded = tryLoadUws();
   if ('uws' in loaded) {
+    warnOfFixedTimes(http, parts.logger);
     return createUwsFrontEnd({ ...parts, uws: loaded.uws });
   }
   if (http.frontend === 'uws') {
@@ -41,6 +42,17 @@ export function chooseFrontEnd(http: HttpOptions, parts: ChoiceParts): FrontEnd 
   }
   parts.logger.warn(`front end: node, since uWebSockets.js cannot be used: ${loaded.why}`);
   return undefined;
+}
+
+/** The add-on closes what is idle or slow to send its headers after 10 s, whatever the configuration says. */
+function warnOfFixedTimes({ limits }: HttpOptions, logger: Logger): void {
+  for (const key of ['headertimeout', 'idletimeout'] as const) {
+    if (limits[key] !== nodeOnlyTimesMs[key]) {
+      logger.warn(
+        `http.limits.${key} has no effect: the uws front end has 10s, fixed; http.frontend: node honours it`,
+      );
+    }
+  }
 }
 
 function unusable(why: string): CodedError {
