@@ -50,6 +50,7 @@ import { UploadSessions } from './registry/upload-session.ts';
 import { inlineBodyStore } from './storage/body-store.ts';
 import type { StorageDriver } from './storage/driver.ts';
 import { createDriver, portableDriver } from './storage/drivers/table.ts';
+import { wrapWithMiddleware } from './storage/middleware/table.ts';
 import { splitBodyStore } from './storage/split-body-store.ts';
 import { checked } from './storage/wrap/checked.ts';
 import { timed } from './storage/wrap/timed.ts';
@@ -133,9 +134,23 @@ async function start(
   const observed = metrics.isOn
     ? timed(placed, (action, seconds) => metrics.storageAction(raw.name, action, seconds))
     : placed;
-  const driver = checked(traced(observed, tracer));
+  const middleware = await wrapWithMiddleware(
+    traced(observed, tracer),
+    config.middleware.storage,
+    logger,
+  );
+  undo.push(() => middleware.stop());
+  const driver = checked(middleware.driver);
+  const cache = await createCache(config, metrics, logger);
+  undo.push(() => cache.close());
 
-  const registry = createContext(config, { driver, workers, thread, metrics, logger });
+  const registry = createContext(config, {
+    driver,
+    workers,
+    thread,
+    descriptors: cache.descriptors,
+    logger,
+  });
   const uploads = new UploadSessions(registry);
   undo.push(() => uploads.settle());
 
@@ -299,11 +314,11 @@ function createContext(
     driver: StorageDriver;
     workers: WorkerPool;
     thread: StorageThread | undefined;
-    metrics: Metrics;
+    descriptors: DescriptorCache;
     logger: Logger;
   },
 ): RegistryContext {
-  const { driver, logger, metrics, thread, workers } = parts;
+  const { descriptors, driver, logger, thread, workers } = parts;
   const inline =
     thread === undefined ? inlineBodyStore(driver) : threadedBodyStore(thread, workers);
   const { smallbody } = config.workers;
@@ -312,7 +327,7 @@ function createContext(
     bodies: driver.abilities.sharedAcrossThreads
       ? splitBodyStore(inline, workers, smallbody)
       : inline,
-    descriptors: createCache(config, metrics),
+    descriptors,
     ...createCaches(),
     logger,
     options: registrySettings(config, smallbody),
@@ -321,14 +336,49 @@ function createContext(
   };
 }
 
-function createCache(config: Config, metrics: Metrics): DescriptorCache {
+interface OpenCache {
+  readonly descriptors: DescriptorCache;
+  close(): Promise<void>;
+}
+
+async function createCache(config: Config, metrics: Metrics, logger: Logger): Promise<OpenCache> {
   const { blobdescriptor, blobdescriptorsize } = config.storage.cache;
-  return blobdescriptor === 'inmemory'
-    ? inMemoryDescriptorCache(blobdescriptorsize, {
-        request: () => metrics.cacheRequest(),
-        hit: () => metrics.cacheHit(),
-      })
-    : noDescriptorCache;
+  const observer = { request: () => metrics.cacheRequest(), hit: () => metrics.cacheHit() };
+  const close = (): Promise<void> => Promise.resolve();
+  switch (blobdescriptor) {
+    case 'inmemory':
+      return { descriptors: inMemoryDescriptorCache(blobdescriptorsize, observer), close };
+    case 'redis':
+      return await createRedisCache(config, metrics, logger);
+    default:
+      return { descriptors: noDescriptorCache, close };
+  }
+}
+
+async function createRedisCache(
+  { redis }: Config,
+  metrics: Metrics,
+  logger: Logger,
+): Promise<OpenCache> {
+  // Loaded only here: the client is large, and most registries do without.
+  const { createRedisClient } = await import('./storage/cache/redis-client.ts');
+  const { RedisDescriptorCache } = await import('./storage/cache/redis-cache.ts');
+  const descriptors = new RedisDescriptorCache({
+    client: await createRedisClient(redis, logger),
+    retries: {
+      count: Math.max(0, redis.maxretries),
+      minMs: redis.minretrybackoff,
+      maxMs: redis.maxretrybackoff,
+    },
+    observer: {
+      request: () => metrics.cacheRequest(),
+      hit: () => metrics.cacheHit(),
+      error: () => metrics.cacheError(),
+      operation: (operation, seconds) => metrics.cacheOperation(operation, seconds),
+    },
+    logger,
+  });
+  return { descriptors, close: () => descriptors.close() };
 }
 
 export function registrySettings(config: Config, smallBodyBytes: number): RegistrySettings {

@@ -7,6 +7,7 @@
 
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { CodedError } from '../errors.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { Order, Report, StartOrder } from './process-orders.ts';
@@ -50,6 +51,10 @@ export class ServingProcess {
    */
   start(): Promise<string> {
     const startedAtMs = performance.now();
+    if (this.#order.debugSocket !== undefined) {
+      // The dead one's socket file is still there.
+      rmSync(this.#order.debugSocket, { force: true });
+    }
     const worker = cluster.fork();
     this.#worker = worker;
     return new Promise((resolve, reject) => {

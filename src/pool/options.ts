@@ -26,7 +26,7 @@ export const workersOptions = Type.Object(
     }),
     smallbody: int({
       description:
-        'Bodies of up to this many bytes are hashed and stored by the main thread, without a worker.',
+        'Bodies of up to this many bytes are hashed and stored without a worker: by the storage thread with filesystem storage, else by the main thread.',
       default: 131072,
       minimum: 0,
       maximum: 524288,

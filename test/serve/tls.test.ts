@@ -104,7 +104,7 @@ describe('the built server over TLS', () => {
     await mkdir(trust);
     await copyFile(ca.certificate, join(trust, 'ca.crt'));
     const layout = join(folder.path, 'layout');
-    await writeOciLayout(layout, randomBytes(5 * 1024 * 1024));
+    await writeOciLayout(layout, 'latest', [randomBytes(5 * 1024 * 1024)]);
     const image = `docker://localhost:${registry.port}/team/app:v1`;
     await run('skopeo', ['copy', '--dest-cert-dir', trust, `oci:${layout}:latest`, image]);
     const pulled = `dir:${join(folder.path, 'pulled')}`;
