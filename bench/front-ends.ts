@@ -38,8 +38,8 @@ const ways: readonly Way[] = [
 ];
 
 interface Server {
-  readonly way: Way;
-  readonly client: LoadClient;
+  /** Anew for each round: between rounds its connections would go idle, and end. */
+  connect(): Promise<LoadClient>;
   readonly blob: string;
   cpuSeconds(): number;
   stop(): Promise<void>;
@@ -50,7 +50,7 @@ interface Question {
   readonly unit: string;
   readonly concurrency: number;
   /** One step; gives how many units it did. */
-  step(server: Server): Promise<number>;
+  step(client: LoadClient, blob: string): Promise<number>;
 }
 
 async function must(
@@ -72,7 +72,7 @@ const questions: readonly Question[] = [
     name: 'small GETs (a tag list)',
     unit: 'requests',
     concurrency: 32,
-    step: async ({ client }) => {
+    step: async (client) => {
       await must(200, client.send('GET', '/v2/bench/tags/list'));
       return 1;
     },
@@ -81,7 +81,7 @@ const questions: readonly Question[] = [
     name: 'pushes of 64 KiB blobs',
     unit: 'pushes',
     concurrency: 16,
-    step: async ({ client }) => {
+    step: async (client) => {
       await push(client, randomBytes(64 * 1024));
       return 1;
     },
@@ -90,7 +90,7 @@ const questions: readonly Question[] = [
     name: 'pulls of a 64 MiB blob',
     unit: 'MiB',
     concurrency: 4,
-    step: async ({ client, blob }) =>
+    step: async (client, blob) =>
       (await must(200, client.send('GET', `/v2/bench/blobs/${blob}`))) / mib,
   },
 ];
@@ -117,13 +117,14 @@ async function startServer(folder: string, way: Way, tls: Pair): Promise<Server>
   await writeFile(`${at}.yml`, JSON.stringify(config));
   const child = spawn(process.execPath, [launcher, 'serve', `${at}.yml`], { stdio: 'inherit' });
   const { stop } = await started(child, port);
-  const client = await openClient(way.protocol, port);
+  const connect = (): Promise<LoadClient> => openClient(way.protocol, port);
+  const client = await connect();
   const bytes = randomBytes(64 * mib);
   await push(client, bytes);
   await pushImage(client);
+  client.close();
   return {
-    way,
-    client,
+    connect,
     blob: digestOf(bytes),
     cpuSeconds: () => {
       const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8');
@@ -131,10 +132,7 @@ async function startServer(folder: string, way: Way, tls: Pair): Promise<Server>
       const [user, system] = stat.slice(stat.lastIndexOf(')')).split(' ').slice(12);
       return (Number(user) + Number(system)) / ticksPerSecond;
     },
-    async stop(): Promise<void> {
-      client.close();
-      await stop();
-    },
+    stop,
   };
 }
 
@@ -165,10 +163,12 @@ interface Figure {
 }
 
 async function measure(server: Server, question: Question): Promise<Figure> {
+  const client = await server.connect();
   const cpuBefore = server.cpuSeconds();
   const { total, seconds } = await repeatFor(roundMs, question.concurrency, () =>
-    question.step(server),
+    question.step(client, server.blob),
   );
+  client.close();
   return { rate: total / seconds, cpuMicros: ((server.cpuSeconds() - cpuBefore) * 1e6) / total };
 }
 

@@ -58,7 +58,10 @@ export async function startRegistry(request: RegistryRequest = {}): Promise<Runn
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const text = capture(child);
-  const address = await listening(child, text);
+  const address = await listening(child, text).catch(async (error: unknown) => {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  });
   const port = Number(address.slice(address.lastIndexOf(':') + 1));
   return {
     address,
