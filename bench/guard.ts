@@ -6,7 +6,7 @@
  *   node dist/bench/guard.js --accept      makes the newest results the baseline, to be committed
  */
 
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { changes, changeText, isWorse } from './figures/compare.ts';
@@ -42,6 +42,9 @@ function main(): number {
     copyFileSync(path, baselinePath);
     print(`${baselinePath} is now ${path}`);
     return 0;
+  }
+  if (!existsSync(baselinePath)) {
+    throw new RangeError(`no ${baselinePath} to compare with: --accept makes one`);
   }
   const found = changes(readResults(baselinePath), results, tolerance);
   const worse = found.filter(isWorse);

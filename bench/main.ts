@@ -13,7 +13,7 @@ import { caseText, headText, machineText } from './figures/table.ts';
 import { reportPage } from './report/page.ts';
 import { machineOf, mayRaisePriority, programVersion } from './suite/machine.ts';
 import { helpText, parseOptions, type SuiteOptions } from './suite/options.ts';
-import { runSuite } from './suite/run-suite.ts';
+import { runSuite, type SuiteObserver } from './suite/run-suite.ts';
 import type { Peer } from './suite/servers.ts';
 
 function print(text: string): void {
@@ -29,10 +29,15 @@ async function main(): Promise<number> {
   const isRaised = mayRaisePriority();
   const head = headOf(options, isRaised);
   print(`${machineText(head)}\n${headText()}`);
-  const cases = await runSuite(options, isRaised, {
+  const stopped = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => stopped.abort(new Error(`ended by ${name}`)));
+  }
+  const observer: SuiteObserver = {
     profileStarted: ({ id, title }) => print(`\n(${id}) ${title}\n`),
     caseDone: (result) => print(caseText(result)),
-  });
+  };
+  const cases = await runSuite(options, isRaised, observer, stopped.signal);
   const results: Results = { ...head, cases };
   print(`\n${planText(results)}`);
   print(`\n${save(results, options.out).join('\n')}\n`);

@@ -131,6 +131,14 @@ export function createNodeFrontEnd(options: NodeFrontEndOptions): NodeFrontEnd {
     door.accept(raw);
   }
 
+  function reportDrop(): void {
+    if (Date.now() - reportedDropMs < dropReportMs) return;
+    reportedDropMs = Date.now();
+    logger.warn('connections dropped: http.limits.maxconnections are open', {
+      maxconnections: limits.maxConnections,
+    });
+  }
+
   function openDoor(): Server {
     const secure = tls === undefined ? undefined : tlsDoor(tls);
     const door = createServer(
@@ -140,21 +148,23 @@ export function createNodeFrontEnd(options: NodeFrontEndOptions): NodeFrontEnd {
         keepAlive: true,
         keepAliveInitialDelay: tcpKeepAliveMs,
       },
-      (socket: Socket) => (secure === undefined ? onPlain(socket) : onSecure(socket, secure)),
+      (socket: Socket) => {
+        // Not `door.maxConnections`: node:cluster offers what that refuses to the other processes, again and again.
+        if (connections.count >= limits.maxConnections) {
+          socket.destroy();
+          reportDrop();
+        } else if (secure === undefined) {
+          onPlain(socket);
+        } else {
+          onSecure(socket, secure);
+        }
+      },
     );
-    door.maxConnections = limits.maxConnections;
-    door.on('drop', () => {
-      if (Date.now() - reportedDropMs < dropReportMs) return;
-      reportedDropMs = Date.now();
-      logger.warn('connections dropped: http.limits.maxconnections are open', {
-        maxconnections: limits.maxConnections,
-      });
-    });
     return door;
   }
 
   async function listen(address: ListenAddress): Promise<BoundAddress> {
-    if (address.kind === 'unix') await clearStaleSocket(address.path);
+    if (address.kind === 'unix' && !address.isShared) await clearStaleSocket(address.path);
     await tls?.start();
     const door = openDoor();
     try {

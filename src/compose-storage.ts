@@ -3,16 +3,14 @@
  * data of a registry (garbage-collect, verify, reindex).
  */
 
-import { LRUCache } from 'lru-cache';
 import { chosenDriver, registrySettings } from './compose.ts';
 import type { Config } from './config/schema.ts';
 import type { Logger } from './observe/logger.ts';
 import { uuidV7 } from './observe/uuid.ts';
 import { WorkerPool } from './pool/worker-pool.ts';
-import { BlobLocations } from './registry/blob-locations.ts';
+import { createCaches } from './registry/caches.ts';
 import type { RegistryContext } from './registry/context.ts';
 import { noDescriptorCache } from './registry/descriptor-cache.ts';
-import { ManifestCache } from './registry/manifest-cache.ts';
 import { type BodyStore, inlineBodyStore } from './storage/body-store.ts';
 import type { StorageDriver } from './storage/driver.ts';
 import { createDriver, portableDriver } from './storage/drivers/table.ts';
@@ -55,9 +53,7 @@ function createContext(
     driver,
     bodies,
     descriptors: noDescriptorCache,
-    manifests: new ManifestCache(),
-    locations: new BlobLocations(),
-    completeReferrers: new LRUCache({ max: 1 }),
+    ...createCaches(),
     logger,
     options: registrySettings(config, config.workers.smallbody),
     now: () => Date.now(),

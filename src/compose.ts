@@ -3,9 +3,8 @@
  * front end listens is decided by front-end-choice.ts; main and native-free hand in how to make one.
  */
 
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
-import { LRUCache } from 'lru-cache';
 import type { AccessController } from './auth/access.ts';
 import { createAccessController } from './auth/create-access-controller.ts';
 import type { Config } from './config/schema.ts';
@@ -39,19 +38,19 @@ import { PasswordPool } from './pool/password-pool.ts';
 import { StorageThread } from './pool/storage-thread.ts';
 import { threadedBodyStore, threadedDriver } from './pool/threaded-driver.ts';
 import { WorkerPool } from './pool/worker-pool.ts';
-import { BlobLocations } from './registry/blob-locations.ts';
+import { createCaches } from './registry/caches.ts';
 import type { RegistryContext, RegistrySettings } from './registry/context.ts';
 import {
   type DescriptorCache,
   inMemoryDescriptorCache,
   noDescriptorCache,
 } from './registry/descriptor-cache.ts';
-import { ManifestCache } from './registry/manifest-cache.ts';
 import { UploadPurger } from './registry/purge-uploads.ts';
 import { UploadSessions } from './registry/upload-session.ts';
 import { inlineBodyStore } from './storage/body-store.ts';
 import type { StorageDriver } from './storage/driver.ts';
 import { createDriver, portableDriver } from './storage/drivers/table.ts';
+import { wrapWithMiddleware } from './storage/middleware/table.ts';
 import { splitBodyStore } from './storage/split-body-store.ts';
 import { checked } from './storage/wrap/checked.ts';
 import { timed } from './storage/wrap/timed.ts';
@@ -81,8 +80,6 @@ export interface Registry {
 const defaultDrainMs = 10_000;
 /** Time for pending notifications at the end; with a spool the rest goes out after the next start. */
 const notificationGraceMs = 2_000;
-/** Repositories whose referrers index is known to be complete. */
-const maxCompleteReferrers = 10_000;
 
 type Undo = () => Promise<void> | void;
 
@@ -96,7 +93,10 @@ export async function startRegistry(
   makeFrontEnd: (parts: FrontEndParts) => Promise<FrontEnd>,
   warnings: readonly string[] = [],
 ): Promise<Registry> {
-  const logging = createLogging(config.log, { version });
+  const logging = createLogging(config.log, {
+    version,
+    sharesOutput: config.http.processes !== 1,
+  });
   const undo: Undo[] = [() => logging.close()];
   try {
     for (const warning of warnings) {
@@ -134,9 +134,23 @@ async function start(
   const observed = metrics.isOn
     ? timed(placed, (action, seconds) => metrics.storageAction(raw.name, action, seconds))
     : placed;
-  const driver = checked(traced(observed, tracer));
+  const middleware = await wrapWithMiddleware(
+    traced(observed, tracer),
+    config.middleware.storage,
+    logger,
+  );
+  undo.push(() => middleware.stop());
+  const driver = checked(middleware.driver);
+  const cache = await createCache(config, metrics, logger);
+  undo.push(() => cache.close());
 
-  const registry = createContext(config, { driver, workers, thread, metrics, logger });
+  const registry = createContext(config, {
+    driver,
+    workers,
+    thread,
+    descriptors: cache.descriptors,
+    logger,
+  });
   const uploads = new UploadSessions(registry);
   undo.push(() => uploads.settle());
 
@@ -205,6 +219,7 @@ async function start(
     registry,
     uploads,
     settings: apiSettings(config, logger),
+    tagBodies: new WeakMap(),
     events: notifications,
     wantsEvents: config.notifications.endpoints.some((endpoint) => !endpoint.disabled),
   };
@@ -231,11 +246,15 @@ async function start(
     pool,
     logger,
   });
+  const isShared = config.http.processes !== 1;
   const address = await frontEnd.listen(
-    activatedAddress(process.env, process.pid) ??
-      parseListenAddress(config.http.addr ?? '', config.http.net),
+    activatedAddress(process.env, process.pid) ?? {
+      ...parseListenAddress(config.http.addr ?? '', config.http.net),
+      isShared,
+    },
   );
-  logger.info(`listening on ${address.text}`, {
+  // With several processes the supervisor says it, once.
+  logger.log(isShared ? 'debug' : 'info', `listening on ${address.text}`, {
     frontend: frontEnd.name,
     storage: raw.name,
     version,
@@ -295,11 +314,11 @@ function createContext(
     driver: StorageDriver;
     workers: WorkerPool;
     thread: StorageThread | undefined;
-    metrics: Metrics;
+    descriptors: DescriptorCache;
     logger: Logger;
   },
 ): RegistryContext {
-  const { driver, logger, metrics, thread, workers } = parts;
+  const { descriptors, driver, logger, thread, workers } = parts;
   const inline =
     thread === undefined ? inlineBodyStore(driver) : threadedBodyStore(thread, workers);
   const { smallbody } = config.workers;
@@ -308,10 +327,8 @@ function createContext(
     bodies: driver.abilities.sharedAcrossThreads
       ? splitBodyStore(inline, workers, smallbody)
       : inline,
-    descriptors: createCache(config, metrics),
-    manifests: new ManifestCache(),
-    locations: new BlobLocations(),
-    completeReferrers: new LRUCache({ max: maxCompleteReferrers }),
+    descriptors,
+    ...createCaches(),
     logger,
     options: registrySettings(config, smallbody),
     now: () => Date.now(),
@@ -319,14 +336,49 @@ function createContext(
   };
 }
 
-function createCache(config: Config, metrics: Metrics): DescriptorCache {
+interface OpenCache {
+  readonly descriptors: DescriptorCache;
+  close(): Promise<void>;
+}
+
+async function createCache(config: Config, metrics: Metrics, logger: Logger): Promise<OpenCache> {
   const { blobdescriptor, blobdescriptorsize } = config.storage.cache;
-  return blobdescriptor === 'inmemory'
-    ? inMemoryDescriptorCache(blobdescriptorsize, {
-        request: () => metrics.cacheRequest(),
-        hit: () => metrics.cacheHit(),
-      })
-    : noDescriptorCache;
+  const observer = { request: () => metrics.cacheRequest(), hit: () => metrics.cacheHit() };
+  const close = (): Promise<void> => Promise.resolve();
+  switch (blobdescriptor) {
+    case 'inmemory':
+      return { descriptors: inMemoryDescriptorCache(blobdescriptorsize, observer), close };
+    case 'redis':
+      return await createRedisCache(config, metrics, logger);
+    default:
+      return { descriptors: noDescriptorCache, close };
+  }
+}
+
+async function createRedisCache(
+  { redis }: Config,
+  metrics: Metrics,
+  logger: Logger,
+): Promise<OpenCache> {
+  // Loaded only here: the client is large, and most registries do without.
+  const { createRedisClient } = await import('./storage/cache/redis-client.ts');
+  const { RedisDescriptorCache } = await import('./storage/cache/redis-cache.ts');
+  const descriptors = new RedisDescriptorCache({
+    client: await createRedisClient(redis, logger),
+    retries: {
+      count: Math.max(0, redis.maxretries),
+      minMs: redis.minretrybackoff,
+      maxMs: redis.maxretrybackoff,
+    },
+    observer: {
+      request: () => metrics.cacheRequest(),
+      hit: () => metrics.cacheHit(),
+      error: () => metrics.cacheError(),
+      operation: (operation, seconds) => metrics.cacheOperation(operation, seconds),
+    },
+    logger,
+  });
+  return { descriptors, close: () => descriptors.close() };
 }
 
 export function registrySettings(config: Config, smallBodyBytes: number): RegistrySettings {
@@ -355,8 +407,11 @@ function apiSettings(config: Config, logger: Logger): ApiSettings {
   }
   return {
     urls: { host: hostRoot(http.host), relative: http.relativeurls, prefix: http.prefix ?? '/' },
-    secret:
-      http.secret === undefined || http.secret.isEmpty ? randomBytes(32) : http.secret.reveal(),
+    secret: createSecretKey(
+      http.secret === undefined || http.secret.isEmpty
+        ? randomBytes(32)
+        : Buffer.from(http.secret.reveal()),
+    ),
     headers: Object.entries(http.headers).flatMap(([name, values]) =>
       values.map((value): [string, string] => [name, value]),
     ),

@@ -14,7 +14,12 @@ export class CodedError extends Error {
   readonly detail: unknown;
 
   constructor(code: string, message: string, options: { detail?: unknown; cause?: unknown } = {}) {
+    // No stack: the code says what happened, many are made on the hot path (each HEAD of a new blob), and taking a
+    // stack costs ten times the rest. What nobody expected is another class, with its stack.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'CodedError';
     this.code = code;
     this.detail = options.detail;

@@ -3,6 +3,7 @@
  * native-free/, since it picks between the two front ends.
  */
 
+import cluster from 'node:cluster';
 import { type Command, type CommandLine, parseCommandLine } from './cli/command-line.ts';
 import { ExitCode, usage } from './cli/usage.ts';
 import type { FrontEndParts } from './compose.ts';
@@ -40,6 +41,10 @@ async function runCommand({ command, path, values }: Command): Promise<number> {
   const strict = values.strict ?? false;
   switch (command) {
     case 'serve': {
+      if (cluster.isWorker) {
+        const { serveAsOneOfMany } = await import('./cli/serve-as-one-of-many.ts');
+        return serveAsOneOfMany(makeFrontEnd);
+      }
       const { serve } = await import('./cli/serve.ts');
       return serve({ path, strict, makeFrontEnd });
     }

@@ -19,9 +19,10 @@ export function percent(share: number): string {
   return `±${(share * 100).toFixed(0)} %`;
 }
 
-/** `5.2x`; `0.48x`. */
+/** `5.2x`, `0.48x`, `0.014x`. */
 export function times(ratio: number): string {
-  return Number.isFinite(ratio) ? `${ratio.toFixed(ratio < 1 ? 2 : 1)}x` : '–';
+  const digits = ratio < 0.1 ? 3 : ratio < 1 ? 2 : 1;
+  return Number.isFinite(ratio) ? `${ratio.toFixed(digits)}x` : '–';
 }
 
 export function mebibytes(bytes: number): string {

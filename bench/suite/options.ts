@@ -11,6 +11,8 @@ export interface SuiteOptions {
   readonly profiles: readonly Profile[];
   /** The first is the one compared with each of the others. */
   readonly peers: readonly Peer[];
+  /** Only cases whose name holds this. */
+  readonly caseText: string;
   readonly runs: number;
   readonly seconds: number;
   readonly isQuick: boolean;
@@ -25,6 +27,7 @@ export function parseOptions(args: readonly string[]): SuiteOptions | undefined 
     args: [...args],
     options: {
       profile: { type: 'string', multiple: true },
+      case: { type: 'string', default: '' },
       peer: { type: 'string', multiple: true },
       runs: { type: 'string' },
       seconds: { type: 'string' },
@@ -57,8 +60,9 @@ export function parseOptions(args: readonly string[]): SuiteOptions | undefined 
   return {
     profiles: ids.length === 0 ? profiles : [...new Set(ids)].map(profileOf),
     peers,
+    caseText: values.case,
     runs: positive('--runs', values.runs, values.quick ? 2 : 3, true),
-    seconds: positive('--seconds', values.seconds, values.quick ? 0.5 : 2, false),
+    seconds: positive('--seconds', values.seconds, values.quick ? 0.5 : 1.5, false),
     isQuick: values.quick,
     root: values.root,
     out: values.out,
@@ -74,11 +78,12 @@ export function helpText(): string {
   return `Measures this registry against others on this machine: npm run bench -- [options]
 
   --profile a,c,…       which profiles (default: all)
+  --case TEXT           only cases whose name holds TEXT
   --peer NAME=COMMAND   one more registry; {port}, {root} and {config} (a file in Distribution's
                         format) are filled in, and it should read Distribution's tree for (i)
   --only-us             no docker-registry beside us
   --runs N              timed runs of each case for each server (3; more give a truer spread)
-  --seconds S           least length of a run (2)
+  --seconds S           least length of a run (1.5)
   --quick               small sizes and two short runs: shows that it works, no figures to keep
   --root DIR            where storage goes: a folder on the disk, or on a tmpfs (${tmpdir()})
   --out DIR             where JSON and HTML go (bench/results)

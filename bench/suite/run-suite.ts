@@ -28,22 +28,25 @@ interface Bench {
   readonly scale: Scale;
   readonly servers: readonly Server[];
   readonly load: LoadClient;
+  readonly signal: AbortSignal;
 }
 
 type Failures = { server: string; error: string }[];
 
 /** Warming up takes this share of a run. */
-const warmUpShare = 0.4;
+const warmUpShare = 0.3;
 
+/** @param signal  Ends the run early; servers are stopped and their folders removed all the same. */
 export async function runSuite(
   options: SuiteOptions,
   isRaised: boolean,
   observer: SuiteObserver,
+  signal: AbortSignal,
 ): Promise<readonly CaseResult[]> {
   const results: CaseResult[] = [];
   for (const profile of options.profiles) {
     observer.profileStarted(profile);
-    results.push(...(await runProfile(profile, options, isRaised, observer)));
+    results.push(...(await runProfile(profile, options, isRaised, observer, signal)));
   }
   return results;
 }
@@ -53,11 +56,15 @@ async function runProfile(
   options: SuiteOptions,
   isRaised: boolean,
   observer: SuiteObserver,
+  signal: AbortSignal,
 ): Promise<readonly CaseResult[]> {
+  signal.throwIfAborted();
   const scale = options.isQuick ? quickScale : fullScale;
   const folder = mkdtempSync(join(options.root, 'longshore-bench-'));
   const servers: Server[] = [];
   const load = new LoadClient(isRaised);
+  const onAbort = (): void => void load.stop();
+  signal.addEventListener('abort', onAbort);
   try {
     for (const peer of options.peers) {
       const own = join(folder, peer.name);
@@ -65,8 +72,9 @@ async function runProfile(
       await profile.prepareRoot?.(join(own, 'root'), scale);
       servers.push(await startServer(peer, own, isRaised));
     }
-    return await runCases({ profile, options, scale, servers, load }, observer);
+    return await runCases({ profile, options, scale, servers, load, signal }, observer);
   } finally {
+    signal.removeEventListener('abort', onAbort);
     await load.stop();
     for (const server of servers) {
       await server.stop();
@@ -80,6 +88,9 @@ async function runCases(bench: Bench, observer: SuiteObserver): Promise<readonly
   const cases = await openOnAll(bench, failures);
   const results: CaseResult[] = [];
   for (const [name, unit] of cases) {
+    if (!name.includes(bench.options.caseText)) {
+      continue;
+    }
     const result = await runCase(bench, { name, unit }, failures);
     observer.caseDone(result);
     results.push(result);
@@ -129,6 +140,7 @@ async function runCase(
     const isWarmUp = turn === 0;
     const seconds = options.seconds * (isWarmUp ? warmUpShare : 1);
     for (const server of servers) {
+      bench.signal.throwIfAborted();
       const own = server.peer.name;
       if (failures.some((failure) => failure.server === own)) {
         continue;
@@ -139,6 +151,7 @@ async function runCase(
           runs.get(own)?.push(run);
         }
       } catch (error) {
+        bench.signal.throwIfAborted();
         failures.push({ server: own, error: messageOf(error) });
       }
     }

@@ -25,8 +25,13 @@ export interface AccessRequest {
 export interface Grant {
   /** Empty when anonymous. */
   readonly userName: string;
-  /** Whether these credentials also cover `access`; used for mounts and to filter the catalog. Never throws. */
+  /** Whether these credentials also cover `access`; used for mounts. Never throws. */
   permits(access: Access): boolean;
+  /**
+   * Whether the catalog shows a repository; absent = it shows all. Not `permits`: a token for the catalog names no
+   * repositories, and its server has decided already.
+   */
+  sees?(repository: string): boolean;
   /** `class` that the token carries for a repository (empty or absent = image); reference 10.4. */
   classOf?(repository: string): string | undefined;
 }

@@ -1,10 +1,12 @@
-/** `longshore serve`: load the configuration, start, wait for a signal, stop. */
+/** `longshore serve`: load the configuration, start, wait for a signal, stop. With several processes: supervise.ts. */
 
+import { availableParallelism } from 'node:os';
 import { type FrontEndParts, type Registry, startFailure, startRegistry } from '../compose.ts';
 import { formatFaults, formatNotice } from '../config/faults.ts';
 import { loadConfig } from '../config/load.ts';
 import type { FrontEnd } from '../http/exchange.ts';
 import type { Logger } from '../observe/logger.ts';
+import { supervise } from './supervise.ts';
 import { ExitCode } from './usage.ts';
 
 export interface ServeRequest {
@@ -20,10 +22,21 @@ export async function serve(request: ServeRequest): Promise<number> {
     process.stderr.write(`${formatFaults(loaded)}\n`);
     return ExitCode.failed;
   }
+  const { config } = loaded;
+  const processes = config.http.processes || availableParallelism();
+  if (processes > 1) {
+    return supervise({
+      config,
+      configPath: loaded.path,
+      configText: loaded.text,
+      strict: request.strict,
+      count: processes,
+    });
+  }
   let registry: Registry;
   try {
     registry = await startRegistry(
-      loaded.config,
+      { ...config, http: { ...config.http, processes } },
       request.makeFrontEnd,
       loaded.warnings.map(formatNotice),
     );
@@ -49,7 +62,7 @@ export async function serve(request: ServeRequest): Promise<number> {
  * As Distribution's panic trap: one broken request is logged at `panic` (mail hooks listen for it) and the others go
  * on. State is in storage and each request has its own, so there is nothing shared to be left half-changed.
  */
-function logWhatNobodyCaught(logger: Logger): void {
+export function logWhatNobodyCaught(logger: Logger): void {
   process.on('uncaughtException', (error) => logger.log('panic', 'uncaught exception', { error }));
   process.on('unhandledRejection', (error) =>
     logger.log('panic', 'unhandled rejection', { error }),

@@ -33,6 +33,8 @@ export type LoadResult =
   | {
       readonly ok: true;
       readonly path: string;
+      /** The file as it was read, for processes that start later. */
+      readonly text: string;
       readonly config: Config;
       readonly warnings: readonly Notice[];
       /** Where each value came from, by path. */
@@ -75,7 +77,7 @@ export function parseConfig(
   const faults = request.strict ? [...notices.faults, ...notices.warnings] : notices.faults;
   const warnings = request.strict ? [] : notices.warnings;
   if (config === undefined || faults.length > 0) return { ok: false, path, faults, warnings };
-  return { ok: true, path, config: deepFreeze(config), warnings, origins };
+  return { ok: true, path, text, config: deepFreeze(config), warnings, origins };
 }
 
 /** YAML and environment, not yet checked; `undefined` when the text is no YAML section at all. */

@@ -24,22 +24,15 @@ export const notBuilt: readonly NotBuilt[] = [
       'the gcs storage driver is not part of this version: use filesystem, or s3 with GCS’s S3-compatible endpoint',
   },
   {
-    uses: ({ storage }) =>
-      when(storage.cache.blobdescriptor === 'redis', 'storage.cache.blobdescriptor'),
-    message: 'the redis cache is not part of this version: use inmemory',
-  },
-  {
     uses: ({ proxy }) => when(proxy.remoteurl !== undefined, 'proxy.remoteurl'),
     message: 'pull-through caching is not part of this version: remove the proxy section',
   },
   {
     uses: ({ middleware }) =>
       middleware.storage.flatMap((entry, index) =>
-        entry.disabled || !['cloudfront', 'redirect', 'rewrite'].includes(entry.name)
-          ? []
-          : [`middleware.storage[${index}]`],
+        entry.disabled || entry.name !== 'cloudfront' ? [] : [`middleware.storage[${index}]`],
       ),
     message:
-      'storage middleware is not part of this version: remove the entry or set disabled: true',
+      'the cloudfront middleware is not part of this version: remove the entry or set disabled: true',
   },
 ];

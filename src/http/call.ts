@@ -2,6 +2,7 @@
  * One request under way, as handlers see it: the exchange, what its path named, who asks. Made by dispatch.
  */
 
+import type { KeyObject } from 'node:crypto';
 import type { Grant } from '../auth/access.ts';
 import type { RepositoryName } from '../oci/reference.ts';
 import type { RegistryContext } from '../registry/context.ts';
@@ -14,7 +15,7 @@ import type { UrlSettings } from './urls.ts';
 export interface ApiSettings {
   readonly urls: UrlSettings;
   /** Key of `_state` tokens. */
-  readonly secret: string | Buffer;
+  readonly secret: KeyObject;
   /** `http.headers`. */
   readonly headers: ReplyHeaders;
   readonly isReadOnly: boolean;
@@ -31,6 +32,8 @@ export interface Api {
   readonly registry: RegistryContext;
   readonly uploads: UploadSessions;
   readonly settings: ApiSettings;
+  /** JSON of long tag lists, while the registry keeps giving the same list. */
+  readonly tagBodies: WeakMap<readonly string[], string>;
   readonly events: EventSink;
   /** Whether anybody listens to events, so that none need be made otherwise. */
   readonly wantsEvents: boolean;

@@ -87,10 +87,14 @@ export interface RequestHandler {
   finished(exchange: Exchange, reply: Reply | undefined, sentBytes: number): void;
 }
 
-export type ListenAddress =
+export type ListenAddress = (
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string }
-  | { readonly kind: 'fd'; readonly fd: number };
+  | { readonly kind: 'fd'; readonly fd: number }
+) & {
+  /** Other processes of this registry listen there too: what is found on the address is theirs. */
+  readonly isShared?: boolean;
+};
 
 export interface BoundAddress {
   /** `127.0.0.1:5000`, `[::1]:5000` or a socket's path. */

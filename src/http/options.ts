@@ -116,7 +116,7 @@ export const httpLimitsOptions = Type.Object(
     }),
     bodybuffers: int({
       description:
-        'Buffers of 512 KiB for request bodies over all connections. When all are in use, uploads wait.',
+        'Buffers of 512 KiB for request bodies over all connections of a process. When all are in use, uploads wait.',
       default: 128,
       minimum: 4,
       maximum: 65_536,
@@ -219,7 +219,7 @@ export const httpOptions = Type.Object(
     }),
     processes: int({
       description:
-        'Processes that share the listening address. 0 = one per core (not in Distribution).',
+        'Processes that serve requests on the one address, started and kept alive by another. 0 = one per core. The debug server answers for all: metrics get a `process` label, profiles take `?process=N`. Not with letsencrypt or inmemory storage (not in Distribution).',
       default: 1,
       minimum: 0,
       maximum: 256,

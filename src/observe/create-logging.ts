@@ -15,6 +15,8 @@ import { RequestLog } from './request-log.ts';
 export interface LoggingParts {
   /** The `version` field of each line. */
   readonly version: string;
+  /** Other processes write to the same outputs. */
+  readonly sharesOutput?: boolean;
   /** File descriptors; 1 and 2 unless given. They stay open. */
   readonly stdout?: number;
   readonly stderr?: number;
@@ -54,7 +56,9 @@ export function createLogging(options: LogOptions, parts: LoggingParts): Logging
       }),
     );
   };
+  const sharesPipe = parts.sharesOutput ?? false;
   const writer = new LineWriter(stderr, {
+    sharesPipe,
     flushAfterMs: logFlushMs,
     onDropped: (lines) => report('log lines dropped: stderr is read too slowly', { lines }),
   });
@@ -70,6 +74,7 @@ export function createLogging(options: LogOptions, parts: LoggingParts): Logging
   const accessWriter = options.accesslog.disabled
     ? undefined
     : new LineWriter(parts.stdout ?? 1, {
+        sharesPipe,
         flushAfterMs: accessFlushMs,
         onDropped: (lines) =>
           logger.warn('access log lines dropped: stdout is read too slowly', { lines }),

@@ -5,12 +5,11 @@
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { pipeline } from 'node:stream/promises';
-import { CodedError, errorText, hasCode, isAbort } from '../errors.ts';
+import { errorText, hasCode, isAbort } from '../errors.ts';
 import type { Health } from './health.ts';
-import { tryParseHostPort } from './host-port.ts';
+import { isPath, listenForOperators } from './listen-for-operators.ts';
 import type { Logger } from './logger.ts';
 import type { MetricsPage } from './metrics.ts';
 import { longestProfileSeconds, Profiles } from './profiles.ts';
@@ -52,34 +51,20 @@ export class DebugServer {
   }
 
   /**
-   * Port 0 allowed. Returns the bound `host:port`.
+   * Port 0 allowed; a path is a unix socket. Returns the bound `host:port` or the path.
    *
    * @throws CodedError `LISTEN_FAILED`, message fit for an operator
    */
   async listen(addr: string): Promise<string> {
-    const address = tryParseHostPort(addr);
-    if (address === undefined) {
-      throw new CodedError('LISTEN_FAILED', `http.debug.addr: "${addr}" is not HOST:PORT`);
-    }
     const server = createServer((request, response) => {
       void this.#serve(request, response);
     });
-    server.listen({ port: address.port, ...(address.host !== '' && { host: address.host }) });
-    try {
-      await once(server, 'listening');
-    } catch (error) {
-      throw new CodedError(
-        'LISTEN_FAILED',
-        `debug server cannot listen on ${addr}: ${errorText(error)}`,
-        { cause: error },
-      );
-    }
+    const bound = await listenForOperators(server, addr);
     this.#server = server;
     this.#loopDelay.enable();
-    const bound = server.address() as AddressInfo;
-    const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
-    this.#parts.logger.info(`debug server listening ${host}:${bound.port}`);
-    return `${host}:${bound.port}`;
+    // On a path it serves the supervisor's debug server, which has a line of its own.
+    this.#parts.logger.log(isPath(addr) ? 'debug' : 'info', `debug server listening ${bound}`);
+    return bound;
   }
 
   /** Cuts what is open: nothing here is worth waiting for. */
@@ -203,7 +188,7 @@ export class DebugServer {
 }
 
 /** Under the names of Go's runtime.MemStats where Node has the same thing; bytes. */
-function memoryStats(): object {
+export function memoryStats(): object {
   const memory = process.memoryUsage();
   return {
     Alloc: memory.heapUsed,
@@ -220,11 +205,11 @@ function nameFile(response: ServerResponse, name: string): void {
   response.setHeader('content-disposition', `attachment; filename="${name}"`);
 }
 
-function sendJson(response: ServerResponse, status: number, body: unknown): void {
+export function sendJson(response: ServerResponse, status: number, body: unknown): void {
   send(response, status, 'application/json', JSON.stringify(body));
 }
 
-function send(response: ServerResponse, status: number, type: string, body: string): void {
+export function send(response: ServerResponse, status: number, type: string, body: string): void {
   response.writeHead(status, {
     'content-type': type,
     'content-length': Buffer.byteLength(body),

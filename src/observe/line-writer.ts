@@ -18,6 +18,11 @@ export interface LineWriterOptions {
   readonly chunkChars?: number;
   /** Bound of what waits behind a slow reader; further lines are dropped. */
   readonly limitChars?: number;
+  /**
+   * Other processes write to the same pipe: no write is larger than what a pipe takes in one piece, so lines stay whole
+   * (but for a line that is longer itself).
+   */
+  readonly sharesPipe?: boolean;
   /** Called once output flows again, with the number of lines dropped since the last call. */
   readonly onDropped?: (lines: number) => void;
 }
@@ -25,6 +30,8 @@ export interface LineWriterOptions {
 const retryAfterMs = 100;
 const exitPatienceMs = 500;
 const maxChunksAtOnce = 16;
+/** PIPE_BUF of Linux: POSIX promises that so much is never mixed with the writes of others. */
+const atomicBytes = 4096;
 
 export class LineWriter {
   readonly #fd: number;
@@ -50,6 +57,7 @@ export class LineWriter {
     this.#options = {
       chunkChars: 64 * 1024,
       limitChars: 4 * 1024 * 1024,
+      sharesPipe: false,
       onDropped: () => {},
       ...options,
     };
@@ -73,6 +81,11 @@ export class LineWriter {
       return;
     }
     this.#pendingChars += line.length;
+    if (this.#options.sharesPipe && Buffer.byteLength(this.#lastChunk + line) > atomicBytes) {
+      this.#fullChunks.push(this.#lastChunk);
+      this.#lastChunk = '';
+      this.flush();
+    }
     this.#lastChunk += line;
     if (this.#lastChunk.length >= this.#options.chunkChars) {
       this.#fullChunks.push(this.#lastChunk);
@@ -190,7 +203,8 @@ export class LineWriter {
   /** After a delay several chunks go out as one, so that a reader who was slow for a while is caught up with. */
   #takeChunk(): string {
     if (this.#fullChunks.length > 0) {
-      return this.#fullChunks.splice(0, maxChunksAtOnce).join('');
+      const count = this.#options.sharesPipe ? 1 : maxChunksAtOnce;
+      return this.#fullChunks.splice(0, count).join('');
     }
     const chunk = this.#lastChunk;
     this.#lastChunk = '';

@@ -7,7 +7,7 @@ export const workersOptions = Type.Object(
   {
     count: int({
       description:
-        'Worker threads that hash and store upload bodies. 0 = one per core, at least 2, at most 16.',
+        'Worker threads of each process that hash and store upload bodies. 0 = one per core, at least 2, at most 16; with several `http.processes` the cores are dealt out among them, at least 1 each.',
       default: 0,
       minimum: 0,
       maximum: 256,
@@ -26,7 +26,7 @@ export const workersOptions = Type.Object(
     }),
     smallbody: int({
       description:
-        'Bodies of up to this many bytes are hashed and stored by the main thread, without a worker.',
+        'Bodies of up to this many bytes are hashed and stored without a worker: by the storage thread with filesystem storage, else by the main thread.',
       default: 131072,
       minimum: 0,
       maximum: 524288,

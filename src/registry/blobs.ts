@@ -2,11 +2,12 @@
 
 import type { ByteSource } from '../bytes.ts';
 import { CodedError, hasCode } from '../errors.ts';
-import { algorithmOf, canonicalAlgorithm, type Digest } from '../oci/digest.ts';
+import { algorithmOf, canonicalAlgorithm, type Digest, digestBytes } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/reference.ts';
 import { DriverCode, type RedirectRequest, type WriteStep } from '../storage/driver.ts';
 import { blobDataPath, layerLinkPath } from '../storage/layout.ts';
 import { readLink, removeLink } from '../storage/link-store.ts';
+import { maxCachedBlobBytes } from './blob-cache.ts';
 import type { RegistryContext } from './context.ts';
 import type { BlobFacts } from './descriptor-cache.ts';
 
@@ -92,6 +93,28 @@ export async function openBlob(
     await context.descriptors.delete(name, digest);
     throw blobUnknown(digest);
   }
+}
+
+/** All of a small blob, out of the cache or storage; `undefined` for one that is to be streamed. */
+export async function loadSmallBlob(
+  context: RegistryContext,
+  facts: BlobFacts,
+): Promise<Buffer | undefined> {
+  if (facts.sizeBytes > maxCachedBlobBytes) {
+    return undefined;
+  }
+  const cached = context.blobs.get(facts.digest);
+  if (cached !== undefined) {
+    return cached;
+  }
+  const bytes = await context.driver.get(blobDataPath(facts.digest)).catch((error: unknown) => {
+    throw hasCode(error, DriverCode.notFound) ? blobUnknown(facts.digest) : error;
+  });
+  // What does not match (a failing disk) goes out as it lies there, for the client to refuse, and is not kept.
+  if (digestBytes(bytes, algorithmOf(facts.digest)) === facts.digest) {
+    context.blobs.set(facts.digest, bytes);
+  }
+  return bytes.length === facts.sizeBytes ? bytes : undefined;
 }
 
 export function blobRedirectUrl(

@@ -3,10 +3,12 @@
  */
 
 import type { Logger } from '../observe/logger.ts';
-import type { RepositoryName } from '../oci/reference.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { RepositoryName, Tag } from '../oci/reference.ts';
 import type { GoRegExp } from '../options/go-regexp.ts';
 import type { BodyStore } from '../storage/body-store.ts';
-import type { StorageDriver } from '../storage/driver.ts';
+import type { ListEntry, StorageDriver } from '../storage/driver.ts';
+import type { BlobCache } from './blob-cache.ts';
 import type { BlobLocations } from './blob-locations.ts';
 import type { DescriptorCache } from './descriptor-cache.ts';
 import type { ManifestCache } from './manifest-cache.ts';
@@ -16,6 +18,14 @@ export interface RegistryContext {
   readonly bodies: BodyStore;
   readonly descriptors: DescriptorCache;
   readonly manifests: ManifestCache;
+  readonly blobs: BlobCache;
+  /** Digest that a tag had when it was last asked for: a guess that saves a round, never an answer. */
+  readonly lastDigests: {
+    get(key: string): Digest | undefined;
+    set(key: string, digest: Digest): unknown;
+  };
+  /** Tags made of a directory listing, while the driver keeps that very listing. */
+  readonly tagLists: WeakMap<readonly ListEntry[], readonly Tag[]>;
   readonly locations: BlobLocations;
   /** Repositories whose referrers index was found or made complete; bounded by whoever builds it. */
   readonly completeReferrers: {

@@ -6,12 +6,13 @@
 import { CodedError, hasCode } from '../errors.ts';
 import { algorithmOf, type Digest, digestBytes } from '../oci/digest.ts';
 import { type ParsedManifest, parseStoredManifest, referencesOf } from '../oci/manifest.ts';
-import type { RepositoryName } from '../oci/reference.ts';
+import type { RepositoryName, Tag } from '../oci/reference.ts';
 import { DriverCode } from '../storage/driver.ts';
 import { blobDataPath, revisionLinkPath } from '../storage/layout.ts';
 import { readLink } from '../storage/link-store.ts';
 import type { RegistryContext } from './context.ts';
 import type { StoredManifest } from './manifest-cache.ts';
+import { resolveTag } from './tags.ts';
 
 /** Largest manifest taken or given out: 4 MiB, as Distribution. */
 export const maxManifestBytes: number = 4 * 1024 * 1024;
@@ -45,6 +46,38 @@ export async function getManifest(
     throw revisionUnknown(name, digest);
   }
   return manifest;
+}
+
+/**
+ * The manifest a tag points at, and the digest by which it does.
+ *
+ * The tag's link and that of the digest it had last time are read side by side; mostly that is all there is to read.
+ *
+ * @throws `MANIFEST_UNKNOWN`
+ */
+export async function getTagged(
+  context: RegistryContext,
+  name: RepositoryName,
+  tag: Tag,
+): Promise<{ digest: Digest; manifest: StoredManifest }> {
+  const key = `${name}:${tag}`;
+  const guess = context.lastDigests.get(key);
+  const [digest, guessed] = await Promise.all([
+    resolveTag(context, name, tag),
+    guess === undefined ? undefined : resolveRevision(context, name, guess),
+  ]);
+  if (digest === undefined) {
+    throw manifestUnknown(`unknown tag=${tag}`);
+  }
+  if (digest !== guess) {
+    context.lastDigests.set(key, digest);
+    return { digest, manifest: await getManifest(context, name, digest) };
+  }
+  const manifest = guessed === undefined ? undefined : await loadManifest(context, guessed);
+  if (manifest === undefined) {
+    throw revisionUnknown(name, digest);
+  }
+  return { digest, manifest };
 }
 
 /** Bytes of a stored manifest, out of the cache or storage; `undefined` when they are gone or no manifest. */

@@ -4,7 +4,13 @@
  */
 
 import { CodedError } from '../errors.ts';
-import { algorithmOf, canonicalAlgorithm, type Digest, digestBytes } from '../oci/digest.ts';
+import {
+  algorithmOf,
+  type Digest,
+  type DigestAlgorithm,
+  digestAlgorithms,
+  digestBytes,
+} from '../oci/digest.ts';
 import { artifactTypeOf, type ParsedManifest, parseManifest } from '../oci/manifest.ts';
 import type { Reference, RepositoryName, Tag } from '../oci/reference.ts';
 import type { WriteStep } from '../storage/driver.ts';
@@ -106,8 +112,9 @@ function tagSteps(name: RepositoryName, tag: Tag, digest: Digest): WriteStep[] {
 }
 
 /**
- * Removes a manifest from the repository, and every tag that points at it. Tags go first: a crash in between leaves a
- * manifest without tags, which can be deleted again, rather than tags that point nowhere.
+ * Removes a manifest from the repository under every digest it was pushed by, and every tag that points at it. Tags go
+ * first: a crash in between leaves a manifest without tags, which can be deleted again, rather than tags that point
+ * nowhere.
  *
  * @returns the tags that went
  * @throws `MANIFEST_UNKNOWN`
@@ -124,20 +131,24 @@ export async function deleteManifest(
   if (stored === undefined && (await driver.stat(link)) === undefined) {
     throw new CodedError('MANIFEST_UNKNOWN', 'manifest unknown');
   }
-  const isAlias =
-    stored !== undefined && stored !== digest && algorithmOf(digest) !== canonicalAlgorithm;
-  const gone = isAlias ? [digest, stored] : [digest];
-  const tags = await untagDigest(context, name, gone);
   const manifest = stored === undefined ? undefined : await loadManifest(context, stored);
+  const aliases =
+    manifest === undefined ? [] : allDigests(manifest.bytes).filter((alias) => alias !== digest);
+  const gone = [digest, ...aliases];
+  const tags = await untagDigest(context, name, gone);
   if (manifest !== undefined) {
     await removeReferrer(context, name, manifest, gone);
   }
-  if (isAlias) {
-    await removeLink(driver, revisionLinkPath(name, stored));
+  for (const alias of aliases) {
+    await removeLink(driver, revisionLinkPath(name, alias));
   }
   if (!(await removeLink(driver, link))) {
     // Another request was quicker.
     throw new CodedError('MANIFEST_UNKNOWN', 'manifest unknown');
   }
   return tags;
+}
+
+function allDigests(bytes: Uint8Array): readonly Digest[] {
+  return Object.keys(digestAlgorithms).map((name) => digestBytes(bytes, name as DigestAlgorithm));
 }

@@ -200,19 +200,32 @@ function ensureComplete(context: RegistryContext, name: RepositoryName): Promise
   const known = context.completeReferrers;
   let ready = known.get(name);
   if (ready === undefined) {
-    ready = buildOnce(context, name).catch((error: unknown) => {
-      known.delete(name);
-      throw error;
-    });
+    ready = buildOnce(context, name).then(
+      (isMarked) => {
+        // Nothing there yet to mark: another registry on the same storage may write the first of it.
+        if (!isMarked) {
+          known.delete(name);
+        }
+      },
+      (error: unknown) => {
+        known.delete(name);
+        throw error;
+      },
+    );
     known.set(name, ready);
   }
   return ready;
 }
 
-async function buildOnce(context: RegistryContext, name: RepositoryName): Promise<void> {
-  if ((await context.driver.stat(referrersCompletePath(name))) === undefined) {
-    await reindexReferrers(context, name);
+/** Whether the index is marked complete afterwards. */
+async function buildOnce(context: RegistryContext, name: RepositoryName): Promise<boolean> {
+  const isMarked = async (): Promise<boolean> =>
+    (await context.driver.stat(referrersCompletePath(name))) !== undefined;
+  if (await isMarked()) {
+    return true;
   }
+  await reindexReferrers(context, name);
+  return isMarked();
 }
 
 /**

@@ -38,6 +38,9 @@ export async function listTags(
   name: RepositoryName,
   page: { last?: string; limit?: number },
 ): Promise<TagPage> {
+  if (page.limit === undefined && page.last === undefined) {
+    return { tags: await allTags(context, name), hasMore: false };
+  }
   const tags: Tag[] = [];
   let after = page.last;
   for (;;) {
@@ -48,9 +51,7 @@ export async function listTags(
       ...(wanted === undefined ? {} : { limit: wanted }),
     });
     if (entries === undefined) {
-      throw new CodedError('NAME_UNKNOWN', 'repository name not known to registry', {
-        detail: { name },
-      });
+      throw nameUnknown(name);
     }
     for (const entry of entries) {
       const tag = entry.isDirectory ? tryParseTag(entry.name) : undefined;
@@ -67,6 +68,28 @@ export async function listTags(
     }
     after = entries.at(-1)?.name;
   }
+}
+
+/** The whole list, the same array while storage keeps giving the same listing. */
+async function allTags(context: RegistryContext, name: RepositoryName): Promise<readonly Tag[]> {
+  const entries = await context.driver.list(tagsPath(name));
+  if (entries === undefined) {
+    throw nameUnknown(name);
+  }
+  let tags = context.tagLists.get(entries);
+  if (tags === undefined) {
+    tags = entries
+      .map((entry) => (entry.isDirectory ? tryParseTag(entry.name) : undefined))
+      .filter((tag) => tag !== undefined);
+    context.tagLists.set(entries, tags);
+  }
+  return tags;
+}
+
+function nameUnknown(name: RepositoryName): CodedError {
+  return new CodedError('NAME_UNKNOWN', 'repository name not known to registry', {
+    detail: { name },
+  });
 }
 
 /** @throws `MANIFEST_UNKNOWN` no such tag */

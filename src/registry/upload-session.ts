@@ -403,7 +403,7 @@ export class UploadSessions {
     stored: Digest,
     existing: FileFacts | undefined,
   ): Promise<[WriteStep[], boolean]> {
-    const { bodies, driver } = this.#context;
+    const { driver } = this.#context;
     const to = blobDataPath(stored);
     if (session.sizeBytes === 0) {
       return [[{ kind: 'put', path: to, content: '' }], false];
@@ -413,7 +413,7 @@ export class UploadSessions {
     const from = uploadDataPath(session.name, session.id);
     if (!driver.abilities.readsUncommitted) {
       if (!keepExisting) {
-        await bodies.publish(from, to);
+        await this.#publish(from, to);
       }
       return [[], false];
     }
@@ -448,9 +448,18 @@ export class UploadSessions {
       algorithm === canonicalAlgorithm ? [algorithm] : [canonicalAlgorithm, algorithm];
     if (!driver.abilities.readsUncommitted) {
       // Readable only once complete; appending goes on from there all the same, should the digest be wrong.
-      await bodies.publish(path, path);
+      await this.#publish(path, path);
     }
     return (await bodies.digestFile(path, algorithms)).digests;
+  }
+
+  /** @throws `BLOB_UPLOAD_UNKNOWN` the service has dropped what it held of the upload */
+  async #publish(from: string, to: string): Promise<void> {
+    try {
+      await this.#context.bodies.publish(from, to);
+    } catch (error) {
+      throw hasCode(error, DriverCode.notFound) ? uploadUnknown() : error;
+    }
   }
 
   #committed(name: RepositoryName, digest: Digest, facts: BlobFacts): BlobFacts {

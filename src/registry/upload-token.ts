@@ -4,7 +4,7 @@
  * URL-safe base64 with padding of HMAC-SHA256(secret, json) and json.
  */
 
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { CodedError } from '../errors.ts';
 
 export interface UploadToken {
@@ -18,7 +18,7 @@ const macBytes = 32;
 /** Longer is no token of ours; bounds what is decoded. */
 const maxTokenChars = 4096;
 
-export function signUploadToken(secret: string | Buffer, token: UploadToken): string {
+export function signUploadToken(secret: KeyObject, token: UploadToken): string {
   const json = Buffer.from(
     `{"Name":${JSON.stringify(token.name)},"UUID":${JSON.stringify(token.id)},"Offset":${token.offset},"StartedAt":"${formatTime(token.startedAtMs)}"}`,
   );
@@ -28,7 +28,7 @@ export function signUploadToken(secret: string | Buffer, token: UploadToken): st
 
 /** @throws `BLOB_UPLOAD_INVALID` not ours, or of another session */
 export function verifyUploadToken(
-  secret: string | Buffer,
+  secret: KeyObject,
   text: string,
   expected: { name: string; id: string },
 ): UploadToken {
@@ -53,7 +53,7 @@ function invalidToken(detail: string | undefined): CodedError {
   return new CodedError('BLOB_UPLOAD_INVALID', 'blob upload invalid', { detail });
 }
 
-function hmac(secret: string | Buffer, json: Buffer): Buffer {
+function hmac(secret: KeyObject, json: Buffer): Buffer {
   return createHmac('sha256', secret).update(json).digest();
 }
 

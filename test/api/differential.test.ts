@@ -28,7 +28,9 @@ import { describeWith } from '../support/tools.ts';
 
 type Replies = Map<string, Facts>;
 
-async function playOn(starting: Promise<Pick<RunningRegistry, 'port' | 'stop'>>): Promise<Replies> {
+async function playOn(
+  starting: Promise<{ readonly port: number; stop(): Promise<unknown> }>,
+): Promise<Replies> {
   const registry = await starting;
   try {
     return await play(registry.port, script);

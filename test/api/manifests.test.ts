@@ -417,15 +417,22 @@ onBothFrontEnds('manifests', {}, (on) => {
       expect((await on.api.delete(url('untag'))).codes()).toEqual(['MANIFEST_UNKNOWN']);
     });
 
-    test('by a sha512 digest makes it unknown under both digests', async () => {
-      const text = JSON.stringify(anImage({ annotations: { long: 'gone' } }));
-      const digest = digestOf(text, 'sha512');
-      await on.api.putManifest(name, `${digest}?tag=long-gone`, text);
-      expect((await on.api.delete(url(digest))).status).toBe(202);
-      for (const reference of [digest, digestOf(text), 'long-gone']) {
-        expect((await on.api.get(url(reference))).status).toBe(404);
-      }
-    });
+    test.each([
+      ['sha512', 'sha512'],
+      ['sha512', 'sha256'],
+      ['sha384', 'sha256'],
+    ])(
+      'of one pushed by %s, by its %s digest, makes it unknown under both',
+      async (pushed, deleted) => {
+        const text = JSON.stringify(anImage({ annotations: { long: `${pushed} ${deleted}` } }));
+        const digest = digestOf(text, pushed);
+        await on.api.putManifest(name, `${digest}?tag=long-gone`, text);
+        expect((await on.api.delete(url(digestOf(text, deleted)))).status).toBe(202);
+        for (const reference of [digest, digestOf(text), 'long-gone']) {
+          expect((await on.api.get(url(reference))).status).toBe(404);
+        }
+      },
+    );
   });
 
   test.each(['GET', 'HEAD', 'DELETE'])('%s of what is not there is a 404', async (method) => {

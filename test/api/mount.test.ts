@@ -1,6 +1,10 @@
 /** Mounting a blob from another repository. distribution-spec "Mounting a blob from another repository". */
 
-import { expect, test } from 'vitest';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hashSync } from 'bcryptjs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { digestOf } from '../support/api-client.ts';
 import { onBothFrontEnds } from '../support/api-suite.ts';
 
@@ -71,3 +75,57 @@ onBothFrontEnds('mount', {}, (on) => {
     expect((await mount('m/self', `mount=${digest}&from=m/self`)).status).toBe(201);
   });
 });
+
+let folder = '';
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'longshore-test-'));
+  const users = ['admin', 'ci'].map((user) => `${user}:${hashSync('pw', 4)}\n`);
+  await writeFile(join(folder, 'htpasswd'), users.join(''));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const htpasswdWithRules = {
+  realm: 'test',
+  access: [
+    { users: ['admin'], repository: '**', actions: ['*'] },
+    { users: ['ci'], repository: 'team/**', actions: ['pull', 'push'] },
+  ],
+};
+
+onBothFrontEnds(
+  'mount with access rules',
+  () => ({
+    config: { auth: { htpasswd: { ...htpasswdWithRules, path: join(folder, 'htpasswd') } } },
+  }),
+  (on) => {
+    const as = (user: string): Record<string, string> => ({
+      authorization: `Basic ${Buffer.from(`${user}:pw`).toString('base64')}`,
+    });
+    const post = (user: string, target: string, body = '') =>
+      on.api.send('POST', target, { headers: as(user), body });
+
+    test.each(['&from=private/x', ''])(
+      'what the caller may not pull is not mounted but uploaded (%s)',
+      async (from) => {
+        const secret = `a secret${from}`;
+        const digest = digestOf(secret);
+        const pushed = await post('admin', `/v2/private/x/blobs/uploads/?digest=${digest}`, secret);
+        expect(pushed.status).toBe(201);
+        const reply = await post('ci', `/v2/team/a/blobs/uploads/?mount=${digest}${from}`);
+        expect(reply.status).toBe(202);
+        const head = await on.api.head(`/v2/team/a/blobs/${digest}`, as('ci'));
+        expect(head.status).toBe(404);
+        const admin = await post('admin', `/v2/team/b/blobs/uploads/?mount=${digest}${from}`);
+        expect(admin.status).toBe(201);
+      },
+    );
+
+    test.each(['&from=team/source', ''])('what the caller may pull is (%s)', async (from) => {
+      const digest = digestOf('of the team');
+      await post('ci', `/v2/team/source/blobs/uploads/?digest=${digest}`, 'of the team');
+      const reply = await post('ci', `/v2/team/c/blobs/uploads/?mount=${digest}${from}`);
+      expect(reply.status).toBe(201);
+    });
+  },
+);

@@ -4,12 +4,15 @@
  */
 
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { S3Client } from '@aws-sdk/client-s3';
+import { CreateMultipartUploadCommand, type S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
+import { openStorage } from '../../src/compose-storage.ts';
+import { silentLogger } from '../../src/observe/logger.ts';
+import { purgeUploads } from '../../src/registry/purge-uploads.ts';
 import {
   ApiClient,
   aDescriptor,
@@ -18,20 +21,22 @@ import {
   emptyType,
   locationOf,
   nextPage,
-  withQuery,
+  ociLayer,
+  ociManifest,
 } from '../support/api-client.ts';
 import { noise } from '../support/bytes.ts';
+import { loaded } from '../support/config.ts';
 import {
-  type DebianRegistry,
-  debianRegistryProgram,
-  startDebianRegistry,
-} from '../support/debian-registry.ts';
+  dockerRegistryProgram,
+  type RunningDockerRegistry,
+  startDockerRegistry,
+} from '../support/docker-registry.ts';
 import { writeOciLayout } from '../support/oci-layout.ts';
 import { type Radosgw, radosgwMissing, startRadosgw } from '../support/radosgw.ts';
 import { type RunningRegistry, runLongshore, startRegistry } from '../support/registry.ts';
 import { newBucket, plainClient } from '../support/s3-options.ts';
 import { objectKeys, openUploadKeys, s3Storage } from '../support/s3-storage.ts';
-import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 import { findProgram } from '../support/tools.ts';
 
 const run = promisify(execFile);
@@ -313,4 +318,138 @@ describe.skipIf(skipped !== undefined)(`registry on radosgw ${skipped ?? ''}`, (
       expect(past.status).toBe(416);
     });
   });
+
+  it('purges sessions and multipart uploads that nobody finished', async () => {
+    const owned = await newBucket(client);
+    const storage = s3Storage(gateway.endpoint, owned);
+    const server = await startRegistry({ config: { storage } });
+    const abandoned = new ApiClient(server.port);
+    const kept = await abandoned.pushImage('purged', 'kept');
+    await abandoned.patch(await abandoned.startUpload('purged'), noise(12 * mebibyte, 91));
+    const orphan = 'docker/registry/v2/blobs/sha256/aa/aa/data';
+    await client.send(new CreateMultipartUploadCommand({ Bucket: owned, Key: orphan }));
+    expect(await openUploadKeys(client, owned)).toHaveLength(2);
+
+    const config = loaded(stringify({ version: 0.1, storage }));
+    const opened = await openStorage(config, silentLogger, { withWorkers: false });
+    // Of any age: the limit lies a minute ahead.
+    const result = await purgeUploads(opened.context, { age: -60_000, dryrun: false });
+    await opened.close();
+    expect(result).toEqual({ deleted: 1, errors: 0 });
+    expect(await openUploadKeys(client, owned)).toEqual([]);
+    expect(await objectKeys(client, owned, `${repositories}/purged/_uploads/`)).toEqual([]);
+    expect((await abandoned.get('/v2/purged/manifests/kept')).text).toBe(kept.text);
+    abandoned.close();
+    await server.stop();
+  });
+
+  describe.each([
+    ['a bucket that is not there', { bucket: 'nowhere' }, /bucket nowhere does not exist/],
+    ['an unknown access key', { accesskey: 'nobody' }, /the access key is not known/],
+    ['a wrong secret key', { secretkey: 'wrong' }, /the secret key does not fit/],
+    [
+      'an endpoint where nobody listens',
+      { regionendpoint: 'http://127.0.0.1:9' },
+      /127\.0\.0\.1:9/,
+    ],
+  ])('started with %s', (_name, changes, reason) => {
+    it('says why in one line and ends with 1', async () => {
+      const folder = await tempFolder();
+      const file = join(folder.path, 'config.yml');
+      const storage = s3Storage(gateway.endpoint, bucket, changes);
+      await writeFile(
+        file,
+        stringify({
+          version: 0.1,
+          log: { level: 'error' },
+          storage,
+          http: { addr: '127.0.0.1:0' },
+        }),
+      );
+      const { code, stderr } = await runLongshore(['serve', file]);
+      const lines = stderr.trim().split('\n');
+      expect(lines, stderr).toHaveLength(1);
+      expect(lines[0]).toMatch(reason);
+      expect(stderr).not.toContain('testsecret1');
+      expect(code).toBe(1);
+      await folder.remove();
+    });
+  });
+
+  describe.skipIf(findProgram(dockerRegistryProgram) === undefined)(
+    'and docker-registry on one bucket',
+    () => {
+      let debian: RunningDockerRegistry;
+      let other: ApiClient;
+
+      beforeAll(async () => {
+        debian = await startDockerRegistry(s3Storage(gateway.endpoint, bucket));
+        other = new ApiClient(debian.port);
+      });
+      afterAll(async () => {
+        other?.close();
+        await debian?.stop();
+      });
+
+      it.each([
+        ['ours, read there', (): [ApiClient, ApiClient] => [api, other]],
+        ['there, read by ours', (): [ApiClient, ApiClient] => [other, api]],
+      ])('keep images pushed to %s', async (title, pick) => {
+        const [writer, reader] = pick();
+        const name = `shared/${title.split(',')[0]}`;
+        const layer = noise(12 * mebibyte + 7, title.length);
+        const started = await writer.startUpload(name);
+        const patched = await writer.patch(started, layer);
+        const closed = await writer.finishUpload(locationOf(patched), digestOf(layer));
+        expect(closed.status, closed.text).toBe(201);
+        const config = Buffer.from('{}');
+        await writer.finishUpload(await writer.startUpload(name), digestOf(config), config);
+        const manifest = JSON.stringify(anImage({ layers: [aDescriptor(layer, ociLayer)] }));
+        const stored = await writer.putManifest(name, 'latest', manifest);
+        expect(stored.status, stored.text).toBe(201);
+        expect((await reader.get(`/v2/${name}/manifests/latest`, accepted)).text).toBe(manifest);
+        expect(digestOf(await pulled(name, digestOf(layer), reader))).toBe(digestOf(layer));
+        expect((await reader.get(`/v2/${name}/tags/list`)).json()).toEqual({
+          name,
+          tags: ['latest'],
+        });
+      });
+
+      it.skipIf(findProgram('skopeo') === undefined)(
+        'serve skopeo the same image, pushed to either',
+        async () => {
+          const folder = await tempFolder();
+          const layout = join(folder.path, 'image');
+          const digest = await writeOciLayout(layout, 'v1', [
+            noise(12 * mebibyte, 7),
+            noise(3000, 8),
+          ]);
+          for (const [to, from] of [
+            [registry.host, debian.host],
+            [debian.host, registry.host],
+          ] as const) {
+            const image = `skopeo/${to === registry.host ? 'ours' : 'theirs'}:v1`;
+            await skopeoCopy(`oci:${layout}:v1`, `docker://${to}/${image}`);
+            const back = join(folder.path, `back-${to.split(':')[1]}`);
+            await skopeoCopy(`docker://${from}/${image}`, `oci:${back}:v1`);
+            const index = JSON.parse(await readFile(join(back, 'index.json'), 'utf8')) as {
+              manifests: { digest: string }[];
+            };
+            expect(index.manifests.map((entry) => entry.digest)).toEqual([digest]);
+          }
+          await folder.remove();
+        },
+        60_000,
+      );
+    },
+  );
 });
+
+const accepted = { accept: ociManifest };
+
+async function skopeoCopy(from: string, to: string): Promise<void> {
+  await run('skopeo', [
+    ...['--insecure-policy', 'copy', '--quiet', '--preserve-digests'],
+    ...['--src-tls-verify=false', '--dest-tls-verify=false', from, to],
+  ]);
+}

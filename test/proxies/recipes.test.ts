@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -27,7 +27,11 @@ import {
   type RunningRegistry,
   startRegistry,
 } from '../support/registry.ts';
+import { storedUploadBytes } from '../support/stored-uploads.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
+
+// Each test starts servers and clients, which take their time on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 const run = promisify(execFile);
 const mib = 1024 * 1024;
@@ -99,20 +103,6 @@ describe.skipIf(proxiesMissing !== undefined)('recipes for proxies', () => {
       `${url}v2/team/app/blobs/uploads/`,
     ]);
     return /^location: (\S+)/im.exec(stdout)?.[1] ?? stdout;
-  }
-
-  async function storedUploadBytes(root: string): Promise<number> {
-    const names = await readdir(root, { recursive: true }).catch(() => []);
-    const data = names.filter((name) => /_uploads\/[^/]+\/data$/.test(name));
-    const sizes = await Promise.all(
-      data.map((name) =>
-        stat(join(root, name)).then(
-          ({ size }) => size,
-          () => 0,
-        ),
-      ),
-    );
-    return sizes.reduce((sum, size) => sum + size, 0);
   }
 
   /** Sends half of a body and holds the rest back until the registry has stored most of that half. */
@@ -197,6 +187,9 @@ describe.skipIf(proxiesMissing !== undefined)('recipes for proxies', () => {
       const instances = await twoInstances(frontEnd);
       const { port } = await haproxy('haproxy', instances);
       await carriesImages(`127.0.0.1:${port}`, 'plain');
+      for (const registry of registries) {
+        expect(registry.log()).toContain('/v2/team/app/');
+      }
       const [{ root } = { root: '' }] = registries;
       await streamsUploads(port, root);
     });

@@ -483,6 +483,38 @@ export function describeFrontEnd(
       expect(pool.outstanding).toBe(0);
     });
 
+    it('hears the next request after a chunked body whose end came while its socket was stopped', async () => {
+      const { frontEnd, handler, port } = await run({ maxBuffers: 1 });
+      const mayRead = gate();
+      handler.on('/slow', async (exchange) => {
+        await mayRead.promise;
+        return await digestBody(exchange);
+      });
+      const chunk = Buffer.concat([
+        Buffer.from('2000\r\n'),
+        randomBytes(0x2000),
+        Buffer.from('\r\n'),
+      ]);
+      const connection = await RawConnection.open(port);
+      connection.send(
+        Buffer.concat([
+          Buffer.from('PUT /slow HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n'),
+          // One chunk more than a buffer holds.
+          ...Array.from({ length: 65 }, () => chunk),
+          Buffer.from('0\r\n\r\n'),
+        ]),
+      );
+      // The server has turned its loop by then.
+      await call(port, { path: '/hello' });
+      await call(port, { path: '/hello' });
+      mayRead.open();
+      expect(await connection.until(/\d+ \w{64}$/)).toContain(`${65 * 0x2000} `);
+      connection.send('GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+      expect(await connection.until(/hello/)).toContain('200 OK');
+      connection.end();
+      await frontEnd.close(0);
+    });
+
     it('lets many uploads share few buffers', async () => {
       const { frontEnd, pool, port } = await run({ maxBuffers: 2 });
       const bytes = randomBytes(2 * mebibyte + 7);

@@ -1,66 +1,72 @@
-/** Starts Debian's docker-registry (CNCF Distribution 2.8) as a child process: the other side of comparisons. */
+/** Starts Debian's docker-registry (CNCF Distribution 2.8) as a child process, with the secret that ours uses in tests. */
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { type RunningRegistry, testSecret } from './registry.ts';
-import { findProgram } from './tools.ts';
+import { testSecret } from './registry.ts';
 
-/** @param root  Storage root; a temp folder that goes with the registry when absent. */
+export const dockerRegistryProgram = 'docker-registry';
+
+export interface RunningDockerRegistry {
+  readonly host: string;
+  readonly port: number;
+  readonly pid: number;
+  /** Storage root of the filesystem driver; empty with another. */
+  readonly root: string;
+  stop(): Promise<void>;
+}
+
+/** @param storage  Root of filesystem storage, or a whole `storage` section; a temp folder when absent. */
 export async function startDockerRegistry(
-  root?: string,
-): Promise<Pick<RunningRegistry, 'port' | 'root' | 'stop'>> {
+  storage?: string | Record<string, unknown>,
+): Promise<RunningDockerRegistry> {
   const folder = await mkdtemp(join(tmpdir(), 'longshore-test-'));
-  const port = await freePort();
-  const rootdirectory = root ?? join(folder, 'data');
+  const root = typeof storage === 'object' ? '' : (storage ?? join(folder, 'data'));
+  const section = typeof storage === 'object' ? storage : { filesystem: { rootdirectory: root } };
   const file = join(folder, 'config.yml');
   await writeFile(
     file,
     stringify({
       version: 0.1,
-      log: { level: 'error', accesslog: { disabled: true } },
-      storage: { filesystem: { rootdirectory }, delete: { enabled: true } },
-      http: { addr: `127.0.0.1:${port}`, secret: testSecret },
+      log: { level: 'info' },
+      storage: { delete: { enabled: true }, ...section },
+      http: { addr: '127.0.0.1:0', secret: testSecret },
     }),
   );
-  const child = spawn(findProgram('docker-registry') ?? 'docker-registry', ['serve', file], {
-    stdio: 'ignore',
+  // Its S3 SDK replaces its HTTP client when that is set, and then ignores its own settings.
+  const { AWS_CA_BUNDLE: _, ...env } = process.env;
+  const child = spawn(dockerRegistryProgram, ['serve', file], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env,
   });
-  const ended = once(child, 'exit');
-  await answers(port, () => child.exitCode === null);
+  let log = '';
+  const port = await new Promise<number>((resolve, reject) => {
+    child.stderr.on('data', (data: Buffer) => {
+      // Only until it listens: a long test would gather megabytes.
+      log = log.length < 100_000 ? log + data.toString() : log;
+      const match = /listening on 127\.0\.0\.1:(\d+)/.exec(log);
+      if (match !== null) {
+        resolve(Number(match[1]));
+      }
+    });
+    child.once('exit', (code) => reject(new Error(`docker-registry ended (${code}): ${log}`)));
+    child.once('error', reject);
+  });
   return {
+    host: `127.0.0.1:${port}`,
     port,
-    root: rootdirectory,
-    async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-      child.kill(signal);
-      await ended;
+    pid: child.pid ?? 0,
+    root,
+    async stop(): Promise<void> {
+      if (child.exitCode === null && child.signalCode === null) {
+        const ended = once(child, 'exit');
+        child.kill();
+        await ended;
+      }
       await rm(folder, { recursive: true, force: true });
-      return child.exitCode;
     },
   };
-}
-
-/** It takes no port 0 that it would tell: one that was free a moment ago has to do. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-async function answers(port: number, isAlive: () => boolean): Promise<void> {
-  while (isAlive()) {
-    const reply = await fetch(`http://127.0.0.1:${port}/v2/`).catch(() => undefined);
-    if (reply?.ok === true) {
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error('docker-registry ended before it answered');
 }

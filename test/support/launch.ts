@@ -11,9 +11,8 @@ import { launcher } from './registry.ts';
 
 export interface LaunchOptions {
   readonly env?: Readonly<Record<string, string>>;
-  readonly cwd?: string;
-  /** User and group to run as; only root may. */
-  readonly uid?: number;
+  /** Heed the permissions of files, also when the test runs as root. */
+  readonly withoutRootRights?: boolean;
 }
 
 export interface Ended {
@@ -34,12 +33,15 @@ export interface Launched {
   kill(signal: NodeJS.Signals): void;
 }
 
+/** Becomes the program after it, with the same pid and without root's right to pass over permissions. */
+const limited = ['setpriv', '--bounding-set', '-dac_override,-dac_read_search'] as const;
+
 export function launch(args: readonly string[], options: LaunchOptions = {}): Launched {
-  const child = spawn(process.execPath, [launcher, ...args], {
+  const isLimited = options.withoutRootRights === true && process.getuid?.() === 0;
+  const [program, ...before] = [...(isLimited ? limited : []), process.execPath, launcher];
+  const child = spawn(program, [...before, ...args], {
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
   let stdout = '';
   let stderr = '';

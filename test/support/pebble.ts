@@ -14,6 +14,8 @@ export const pebbleMissing: string | undefined = existsSync('/usr/bin/pebble')
 
 export interface Pebble {
   readonly directoryUrl: string;
+  /** Where it tells the root certificate that it made at its start and signs with. */
+  readonly rootUrl: string;
   /** Ports that it asks to prove a host. */
   readonly tlsPort: number;
   readonly httpPort: number;
@@ -75,6 +77,7 @@ export async function startPebble(folder: string, server: Pair): Promise<Pebble>
   );
   return {
     directoryUrl: `https://localhost:${api}/dir`,
+    rootUrl: `https://localhost:${management}/roots/0`,
     tlsPort: tlsPort ?? 0,
     httpPort: httpPort ?? 0,
     log: () => output,

@@ -1,10 +1,9 @@
 /** A registry context over any driver, as the commands on stored data have it, with a clock that tests may turn. */
 
 import { uuidV7 } from '../../src/observe/uuid.ts';
-import { BlobLocations } from '../../src/registry/blob-locations.ts';
+import { createCaches } from '../../src/registry/caches.ts';
 import type { RegistryContext } from '../../src/registry/context.ts';
 import { noDescriptorCache } from '../../src/registry/descriptor-cache.ts';
-import { ManifestCache } from '../../src/registry/manifest-cache.ts';
 import { inlineBodyStore } from '../../src/storage/body-store.ts';
 import type { StorageDriver } from '../../src/storage/driver.ts';
 import { checked } from '../../src/storage/wrap/checked.ts';
@@ -19,9 +18,7 @@ export function aContext(raw: StorageDriver, changes: Partial<RegistryContext> =
     driver,
     bodies: inlineBodyStore(driver),
     descriptors: noDescriptorCache,
-    manifests: new ManifestCache(),
-    locations: new BlobLocations(),
-    completeReferrers: new Map(),
+    ...createCaches(),
     logger,
     options: {
       deleteEnabled: true,

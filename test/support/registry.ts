@@ -31,6 +31,8 @@ export interface RegistryRequest {
 }
 
 export interface RunningRegistry {
+  /** As its log tells it: `HOST:PORT`, or the path of a unix socket. */
+  readonly address: string;
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
   readonly host: string;
@@ -59,6 +61,7 @@ export async function startRegistry(request: RegistryRequest = {}): Promise<Runn
   const address = await listening(child, text);
   const port = Number(address.slice(address.lastIndexOf(':') + 1));
   return {
+    address,
     url: `http://127.0.0.1:${port}`,
     host: `127.0.0.1:${port}`,
     port,

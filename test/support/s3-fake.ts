@@ -95,8 +95,50 @@ interface Answer {
 
 const minPartBytes = 5 * 1024 * 1024;
 
+/** Objects by key, with the keys at hand in the order that listings want. */
+class Objects extends Map<string, StoredObject> {
+  #sorted: string[] | undefined;
+
+  get sortedKeys(): readonly string[] {
+    this.#sorted ??= [...this.keys()].sort(byteOrder);
+    return this.#sorted;
+  }
+
+  /** Place of the first key that is not before `key`. */
+  placeOf(key: string): number {
+    const keys = this.sortedKeys;
+    let low = 0;
+    for (let high = keys.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if (byteOrder(keys[middle] ?? '', key) < 0) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+
+  override set(key: string, object: StoredObject): this {
+    if (!this.has(key)) {
+      this.#sorted = undefined;
+    }
+    return super.set(key, object);
+  }
+
+  override delete(key: string): boolean {
+    this.#sorted = undefined;
+    return super.delete(key);
+  }
+
+  override clear(): void {
+    this.#sorted = undefined;
+    super.clear();
+  }
+}
+
 export class S3Fake {
-  readonly objects = new Map<string, StoredObject>();
+  readonly objects = new Objects();
   readonly uploads = new Map<string, StoredUpload>();
   readonly calls: RecordedCall[] = [];
   readonly rules: FakeRules;
@@ -265,15 +307,14 @@ export class S3Fake {
     const entries: string[] = [];
     let last = '';
     let isTruncated = false;
-    for (const key of [...this.objects.keys()].sort(byteOrder)) {
+    const start = this.objects.placeOf(after.startsWith(prefix) ? after : prefix);
+    for (const key of this.objects.sortedKeys.slice(start)) {
+      if (!key.startsWith(prefix)) {
+        break;
+      }
       const cut = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
       const shown = cut < 0 ? key : key.slice(0, cut + 1);
-      if (
-        !key.startsWith(prefix) ||
-        key <= after ||
-        shown === last ||
-        (cut >= 0 && after === shown)
-      ) {
+      if (key <= after || shown === last || (cut >= 0 && after === shown)) {
         continue;
       }
       // As AWS: a token that names a common prefix has that whole prefix behind it.

@@ -37,8 +37,8 @@ export function compileAccessRules(
     namedUsers: new Set(rules.flatMap((rule) => [...rule.users])),
     allows(user, access) {
       if (access.type === 'registry') {
-        // Listing is not a right of its own: the catalog handler leaves out what `permits` a pull of is false, so
-        // anybody who can pull something may ask for the list.
+        // Listing is not a right of its own: the catalog leaves out what the grant does not see, so anybody who can
+        // pull something may ask for the list.
         return access.name === 'catalog' && (user !== undefined || hasAnonymous);
       }
       if (access.type !== 'repository') return false;

@@ -105,7 +105,12 @@ export function createHtpasswdController(
     if (rules === undefined) return fullGrant(user);
     const name = user === '' ? undefined : user;
     if (required.every((access) => permits(name, access))) {
-      return { userName: user, permits: (access) => permits(name, access) };
+      return {
+        userName: user,
+        permits: (access) => permits(name, access),
+        sees: (repository) =>
+          permits(name, { type: 'repository', name: repository, action: 'pull' }),
+      };
     }
     if (name === undefined) throw challenge(request, wanted);
     // 403, unlike Distribution, which knows no rules here: asking again for a password that was right would make

@@ -111,6 +111,12 @@ function checkFrontEnd(context: RuleContext): void {
     );
   }
   if (h2c.enabled && isTls) context.warn('http.h2c.enabled', 'has no effect with TLS');
+  if (processes !== 1 && context.draft.http.tls.letsencrypt?.cachefile !== undefined) {
+    context.fault(
+      'http.processes',
+      'must be 1 with letsencrypt: the ACME server’s check must reach the process that asked for the certificate',
+    );
+  }
   if (processes !== 1 && context.draft.storage.inmemory !== undefined) {
     context.fault(
       'http.processes',

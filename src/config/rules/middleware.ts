@@ -43,6 +43,8 @@ function checkEntry(
     `${path}.options`,
     context,
   );
+  // What the middleware gets: converted, with defaults.
+  entry.options = options;
   if (entry.name === 'redirect') checkBaseUrl(context, path, options['baseurl']);
   if (entry.name === 'cloudfront') checkCloudfront(context, path, options);
 }

@@ -5,7 +5,7 @@ import { isNull, rawAt, scalarValue } from '../raw.ts';
 import { driverKeys } from '../schema.ts';
 import { givenDrivers } from '../shorthand.ts';
 import { suggestion } from '../suggest.ts';
-import { isHttpUrl, type RuleContext } from './context.ts';
+import { isHostPort, isHttpUrl, type RuleContext } from './context.ts';
 
 export function checkStorage(context: RuleContext): void {
   checkDriver(context);
@@ -158,8 +158,39 @@ function checkCloudDrivers(context: RuleContext): void {
   }
 }
 
+/** Options of a connection pool: here one connection (a cluster: one per node) carries all commands side by side. */
+const poolKeys = [
+  'poolfifo',
+  'poolsize',
+  'pooltimeout',
+  'minidleconns',
+  'maxidleconns',
+  'maxactiveconns',
+  'connmaxidletime',
+  'connmaxlifetime',
+];
+
 function checkRedis(context: RuleContext): void {
   const { redis, storage } = context.draft;
+  for (const key of poolKeys) {
+    if (!context.isGiven(`redis.${key}`)) continue;
+    context.warn(`redis.${key}`, 'has no effect: one connection carries all commands');
+  }
+  if (redis.contexttimeoutenabled) {
+    const message = 'has no effect: readtimeout and writetimeout bound each command';
+    context.warn('redis.contexttimeoutenabled', message);
+  }
+  if (redis.routebylatency) {
+    context.warn('redis.routebylatency', 'has no effect: use routerandomly or readonly');
+  }
+  if (redis.addrs.length > 1 && redis.mastername === undefined && redis.db > 0) {
+    context.warn('redis.db', 'has no effect: a cluster has one database');
+  }
+  for (const [index, addr] of redis.addrs.entries()) {
+    const isSocket = addr.startsWith('/') && redis.addrs.length === 1;
+    if (isSocket || (isHostPort(addr) && /:[1-9]/.test(addr))) continue;
+    context.fault(`redis.addrs[${index}]`, 'must be HOST:PORT, or the one path of a socket', addr);
+  }
   const { certificate, key } = redis.tls;
   if ((certificate === undefined) !== (key === undefined)) {
     const message = 'certificate and key go together; no client certificate is used';

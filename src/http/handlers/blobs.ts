@@ -10,6 +10,7 @@ import {
   blobRedirectUrl,
   blobUnknown,
   deleteBlob,
+  loadSmallBlob,
   openBlob,
   statBlob,
 } from '../../registry/blobs.ts';
@@ -116,12 +117,15 @@ async function serve(call: Call, digest: Digest, facts: BlobFacts): Promise<Repl
   }
 }
 
-function wholeBlob(
+async function wholeBlob(
   call: Call,
   facts: BlobFacts,
   headers: [string, string][],
-): Promise<Reply> | Reply {
-  return bytesReply(call, facts, 200, headers, { start: 0, end: facts.sizeBytes - 1 });
+): Promise<Reply> {
+  const bytes = call.isHead ? undefined : await loadSmallBlob(call.api.registry, facts);
+  return bytes === undefined
+    ? bytesReply(call, facts, 200, headers, { start: 0, end: facts.sizeBytes - 1 })
+    : { status: 200, headers, body: bytes };
 }
 
 function onePart(

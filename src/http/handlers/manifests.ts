@@ -6,9 +6,14 @@ import { parseStoredManifest } from '../../oci/manifest.ts';
 import { bareMediaType, MediaType } from '../../oci/media-type.ts';
 import { checkReference, type Reference, type Tag, tryParseTag } from '../../oci/reference.ts';
 import type { StoredManifest } from '../../registry/manifest-cache.ts';
-import { getManifest, manifestUnknown, maxManifestBytes } from '../../registry/manifest-store.ts';
+import {
+  getManifest,
+  getTagged,
+  manifestUnknown,
+  maxManifestBytes,
+} from '../../registry/manifest-store.ts';
 import { deleteManifest, putManifest } from '../../registry/manifests.ts';
-import { deleteTag, resolveTag } from '../../registry/tags.ts';
+import { deleteTag } from '../../registry/tags.ts';
 import type { Call } from '../call.ts';
 import { evaluateConditions } from '../conditions.ts';
 import type { Reply, RequestBody } from '../exchange.ts';
@@ -37,9 +42,14 @@ export async function getManifestReply(call: Call): Promise<Reply> {
   const { exchange } = call;
   const { registry, settings } = call.api;
   const reference = readReference(call);
-  const digest = await resolve(call, reference);
-  let manifest = await getManifest(registry, call.name, digest);
-  let shown: Digest = digest;
+  const found =
+    reference.kind === 'tag'
+      ? await getTagged(registry, call.name, reference.tag)
+      : {
+          digest: reference.digest,
+          manifest: await getManifest(registry, call.name, reference.digest),
+        };
+  let { digest: shown, manifest } = found;
   const accepted = acceptedTypes(exchange.header('accept'));
   if (accepted !== undefined && !accepted.has(manifest.mediaType)) {
     const other = await negotiate(call, reference, manifest, accepted);
@@ -72,17 +82,6 @@ export async function getManifestReply(call: Call): Promise<Reply> {
     headers: [['Content-Type', manifest.mediaType], ...identity],
     body: manifest.bytes,
   };
-}
-
-async function resolve(call: Call, reference: Reference): Promise<Digest> {
-  if (reference.kind === 'digest') {
-    return reference.digest;
-  }
-  const digest = await resolveTag(call.api.registry, call.name, reference.tag);
-  if (digest === undefined) {
-    throw manifestUnknown(`unknown tag=${reference.tag}`);
-  }
-  return digest;
 }
 
 /** Types that a client takes, or `undefined` when it takes whatever there is. Parameters (`q`) are not looked at. */

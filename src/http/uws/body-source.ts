@@ -138,6 +138,11 @@ export class UwsBody implements RequestBody {
     this.onProgress?.();
     if (isLast) {
       this.isComplete = true;
+      if (this.isPaused) {
+        // The end came with the bytes that were too much: the connection's next request must still be heard.
+        this.isPaused = false;
+        this.#res.resume();
+      }
       this.#isClosed = true;
       this.#resumeForNextRequest();
       if (this.#overflow.length === 0) {

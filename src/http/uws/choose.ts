@@ -68,6 +68,9 @@ function whatOnlyNodeServes(http: HttpOptions): string | undefined {
   if (http.h2c.enabled) {
     return 'HTTP/2 in clear text (http.h2c)';
   }
+  if (http.net === 'unix' && http.processes !== 1) {
+    return 'one unix socket for several processes (http.processes)';
+  }
   return process.env['LISTEN_FDS'] !== undefined &&
     Number(process.env['LISTEN_PID']) === process.pid
     ? 'socket activation (LISTEN_FDS)'

@@ -2,10 +2,10 @@
  * Opens listeners of a uWS app, and finds out why one did not open: the add-on itself only says "no".
  */
 
-import { lstat, unlink } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
-import { CodedError, errorText } from '../../errors.ts';
+import { createServer } from 'node:net';
+import { CodedError } from '../../errors.ts';
 import type { BoundAddress, ListenAddress } from '../exchange.ts';
+import { clearStaleSocket, listenFailure } from '../listen-address.ts';
 import type { Uws, UwsApp, UwsListenSocket } from './types.ts';
 
 export interface Listener {
@@ -21,25 +21,33 @@ export async function openListener(
 ): Promise<Listener> {
   switch (address.kind) {
     case 'fd':
-      throw listenFailed(
+      throw new CodedError(
+        'LISTEN_FAILED',
         'the uWebSockets.js front end cannot take over an open socket: set http.frontend to node for socket activation',
       );
     case 'unix':
       return await listenUnix(app, address.path);
     case 'tcp':
-      return await listenTcp(uws, app, address.host, address.port);
+      return await listenTcp(uws, app, address);
   }
 }
 
-async function listenTcp(uws: Uws, app: UwsApp, host: string, port: number): Promise<Listener> {
+async function listenTcp(
+  uws: Uws,
+  app: UwsApp,
+  { host, port, isShared }: Extract<ListenAddress, { kind: 'tcp' }>,
+): Promise<Listener> {
   const bareHost = host === '' ? '::' : host.replace(/^\[(.*)\]$/, '$1');
   const socket = await new Promise<UwsListenSocket | false>((resolve) => {
-    app.listen(bareHost, port, resolve);
+    // Its own default lets a second registry, started by mistake, take half of the connections.
+    app.listen(bareHost, port, isShared ? 0 : uws.LIBUS_LISTEN_EXCLUSIVE_PORT, resolve);
   });
   const shownHost = bareHost.includes(':') ? `[${bareHost}]` : bareHost;
   if (socket === false) {
-    const why = await whyNotListening({ host: bareHost, port });
-    throw listenFailed(`cannot listen on ${shownHost}:${port}: ${why}`);
+    throw listenFailure(
+      { kind: 'tcp', host, port },
+      await whyNotListening({ host: bareHost, port }),
+    );
   }
   const boundPort = uws.us_socket_local_port(socket);
   return { socket, bound: { text: `${shownHost}:${boundPort}`, port: boundPort } };
@@ -51,51 +59,18 @@ async function listenUnix(app: UwsApp, path: string): Promise<Listener> {
     app.listen_unix(resolve, path);
   });
   if (socket === false) {
-    throw listenFailed(`cannot listen on ${path}: ${await whyNotListening({ path })}`);
+    throw listenFailure({ kind: 'unix', path }, await whyNotListening({ path }));
   }
   return { socket, bound: { text: path, port: 0 } };
 }
 
-/** Removes a socket file that nobody listens on any more, and nothing else. */
-async function clearStaleSocket(path: string): Promise<void> {
-  const facts = await lstat(path).catch(() => undefined);
-  if (facts === undefined) {
-    return;
-  }
-  if (!facts.isSocket()) {
-    throw listenFailed(`cannot listen on ${path}: the file exists and is not a socket`);
-  }
-  if (await isAnswering(path)) {
-    throw listenFailed(`cannot listen on ${path}: address already in use`);
-  }
-  await unlink(path);
-}
-
-function isAnswering(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
-}
-
 /** Tries the same address with Node's own server, which names the cause. */
-function whyNotListening(at: { host: string; port: number } | { path: string }): Promise<string> {
+function whyNotListening(at: { host: string; port: number } | { path: string }): Promise<unknown> {
   return new Promise((resolve) => {
     const probe = createServer();
-    probe.once('error', (error) => {
-      const { code } = error as NodeJS.ErrnoException;
-      resolve(code === 'EADDRINUSE' ? 'address already in use' : errorText(error));
-    });
+    probe.once('error', resolve);
     probe.listen({ ...at, exclusive: true }, () => {
-      probe.close(() => resolve('the address was refused for an unknown reason'));
+      probe.close(() => resolve(new Error('the address was refused for an unknown reason')));
     });
   });
-}
-
-function listenFailed(message: string): CodedError {
-  return new CodedError('LISTEN_FAILED', message);
 }

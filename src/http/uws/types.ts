@@ -37,13 +37,20 @@ export interface UwsApp {
   any(pattern: string, handler: (res: UwsResponse, req: UwsRequest) => void): UwsApp;
   /** Called with 1 when a connection opens and -1 when it closes; `res` lives for the call only. */
   filter(callback: (res: UwsResponse, change: number) => void): UwsApp;
-  listen(host: string, port: number, callback: (socket: UwsListenSocket | false) => void): UwsApp;
+  /** `options`: 0 = other processes may listen there too, or `LIBUS_LISTEN_EXCLUSIVE_PORT`. */
+  listen(
+    host: string,
+    port: number,
+    options: number,
+    callback: (socket: UwsListenSocket | false) => void,
+  ): UwsApp;
   listen_unix(callback: (socket: UwsListenSocket | false) => void, path: string): UwsApp;
   /** Ends every connection and listener at once. */
   close(): UwsApp;
 }
 
 export interface Uws {
+  readonly LIBUS_LISTEN_EXCLUSIVE_PORT: number;
   App(): UwsApp;
   us_listen_socket_close(socket: UwsListenSocket): void;
   us_socket_local_port(socket: UwsListenSocket): number;

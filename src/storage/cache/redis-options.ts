@@ -22,41 +22,71 @@ export const redisOptions = Type.Object(
     minretrybackoff: duration({ description: 'Shortest wait before a retry.', default: 8 }),
     maxretrybackoff: duration({ description: 'Longest wait before a retry.', default: 512 }),
     dialtimeout: duration({ description: 'Limit for connecting.', default: 5000 }),
-    readtimeout: duration({ description: 'Limit for an answer.', default: 3000 }),
+    readtimeout: duration({
+      description:
+        'Limit for a command; the longer of this and `writetimeout` counts. Negative = none.',
+      default: 3000,
+    }),
     writetimeout: optional(
-      duration({ description: 'Limit for sending a command. Absent = `readtimeout`.' }),
+      duration({ description: 'Limit for sending a command, see `readtimeout`.' }),
     ),
     contexttimeoutenabled: bool({
-      description: 'Request deadlines also bound commands.',
+      description:
+        'Request deadlines also bound commands. Accepted for go-redis; has no effect here.',
       default: false,
     }),
-    poolfifo: bool({ description: 'Pool hands out the oldest connection first.', default: false }),
-    poolsize: int({ description: 'Connections; 0 = 10 per core.', default: 0, minimum: 0 }),
+    poolfifo: bool({
+      description:
+        'Pool hands out the oldest connection first. Accepted for go-redis; has no effect here: one connection carries all commands.',
+      default: false,
+    }),
+    poolsize: int({
+      description:
+        'Connections; 0 = 10 per core. Accepted for go-redis; has no effect here: one connection carries all commands.',
+      default: 0,
+      minimum: 0,
+    }),
     pooltimeout: optional(
-      duration({ description: 'Limit for waiting for a connection. Absent = `readtimeout` + 1s.' }),
+      duration({
+        description:
+          'Limit for waiting for a connection. Accepted for go-redis; has no effect here: one connection carries all commands.',
+      }),
     ),
-    minidleconns: int({ description: 'Idle connections kept at least.', default: 0, minimum: 0 }),
+    minidleconns: int({
+      description:
+        'Idle connections kept at least. Accepted for go-redis; has no effect here: one connection carries all commands.',
+      default: 0,
+      minimum: 0,
+    }),
     maxidleconns: int({
-      description: 'Idle connections kept at most; 0 = no limit.',
+      description:
+        'Idle connections kept at most; 0 = no limit. Accepted for go-redis; has no effect here: one connection carries all commands.',
       default: 0,
       minimum: 0,
     }),
     maxactiveconns: int({
-      description: 'Connections at most; 0 = no limit.',
+      description:
+        'Connections at most; 0 = no limit. Accepted for go-redis; has no effect here: one connection carries all commands.',
       default: 0,
       minimum: 0,
     }),
     connmaxidletime: duration({
-      description: 'Idle connections are closed after this.',
+      description:
+        'Idle connections are closed after this. Accepted for go-redis; has no effect here: one connection carries all commands.',
       default: 1_800_000,
     }),
     connmaxlifetime: duration({
-      description: 'Connections are closed at this age; 0 = never.',
+      description:
+        'Connections are closed at this age; 0 = never. Accepted for go-redis; has no effect here: one connection carries all commands.',
       default: 0,
     }),
     maxredirects: int({ description: 'Redirects followed in a cluster.', default: 3 }),
     readonly: bool({ description: 'Cluster: read from replicas.', default: false }),
-    routebylatency: bool({ description: 'Cluster: read from the nearest node.', default: false }),
+    routebylatency: bool({
+      description:
+        'Cluster: read from the nearest node. Accepted for go-redis; has no effect here.',
+      default: false,
+    }),
     routerandomly: bool({ description: 'Cluster: read from a random node.', default: false }),
     disableidentity: bool({ description: 'Does not send CLIENT SETINFO.', default: false }),
     identitysuffix: optional(text({ description: 'Text added to the client identity.' })),

@@ -38,6 +38,7 @@ class Checked implements StorageDriver {
   readonly openReplacement?: (path: string) => Promise<FileWriter>;
   readonly #driver: StorageDriver;
   readonly #translated: Around;
+  readonly #seen: WeakSet<readonly ListEntry[]> = new WeakSet();
 
   constructor(driver: StorageDriver) {
     this.#driver = driver;
@@ -142,23 +143,38 @@ class Checked implements StorageDriver {
     path: string,
     options: ListOptions,
   ): Promise<readonly ListEntry[] | undefined> {
+    if (options.limit === undefined) {
+      return this.#allReachable(await this.#driver.list(path, options));
+    }
     const found: ListEntry[] = [];
     let after = options.after;
     for (;;) {
-      const missing = options.limit === undefined ? undefined : options.limit - found.length;
+      const missing = options.limit - found.length;
       const page = await this.#driver.list(path, {
+        limit: missing,
         ...(after !== undefined && { after }),
-        ...(missing !== undefined && { limit: missing }),
       });
       if (page === undefined) {
         return undefined;
       }
       found.push(...page.filter((entry) => isReachable(entry.name)));
       after = page.at(-1)?.name;
-      if (missing === undefined || page.length < missing || found.length === options.limit) {
+      if (page.length < missing || found.length === options.limit) {
         return found;
       }
     }
+  }
+
+  /** A list that was looked at before, and that the driver kept, is passed on as it is. */
+  #allReachable(page: readonly ListEntry[] | undefined): readonly ListEntry[] | undefined {
+    if (page === undefined || this.#seen.has(page)) {
+      return page;
+    }
+    if (page.every((entry) => isReachable(entry.name))) {
+      this.#seen.add(page);
+      return page;
+    }
+    return page.filter((entry) => isReachable(entry.name));
   }
 
   #call<T>(work: () => Promise<T>, path: string | undefined): Promise<T> {

@@ -23,6 +23,7 @@ import { Directories } from './directories.ts';
 import { statFile } from './file-calls.ts';
 import { driverName, errnoOf, toDriverError, translating } from './file-error.ts';
 import { listDirectory } from './list.ts';
+import { ListingCache } from './listing-cache.ts';
 import type { FilesystemOptions } from './options.ts';
 import { openReader } from './reader.ts';
 import { removeTree } from './remove.ts';
@@ -49,6 +50,7 @@ class FilesystemDriver implements StorageDriver {
   readonly #root: string;
   readonly #directories: Directories = new Directories();
   readonly #smallFiles: SmallFileCache = new SmallFileCache();
+  readonly #listings: ListingCache = new ListingCache();
 
   constructor(rootDirectory: string) {
     const root = resolve(rootDirectory);
@@ -99,7 +101,7 @@ class FilesystemDriver implements StorageDriver {
 
   async list(path: string, options: ListOptions = {}): Promise<readonly ListEntry[] | undefined> {
     try {
-      return await listDirectory(this.#toFile(path), options);
+      return await listDirectory(this.#toFile(path), options, this.#listings);
     } catch (error) {
       if (!isMissing(error)) {
         throw toDriverError(error, path);

@@ -8,29 +8,58 @@ import type { ListEntry, ListOptions } from '../../driver.ts';
 import { isTempName } from './apply.ts';
 import { readDirectory, statFile } from './file-calls.ts';
 import { errnoOf } from './file-error.ts';
+import type { ListingCache } from './listing-cache.ts';
 
 /** @throws errno errors */
 export async function listDirectory(
   directory: string,
   options: ListOptions,
+  cache: ListingCache,
 ): Promise<readonly ListEntry[]> {
-  const { after } = options;
+  const entries = await cache.list(directory, () => readSorted(directory));
+  const start = options.after === undefined ? 0 : firstAfter(entries, options.after);
+  const end = options.limit === undefined ? entries.length : start + options.limit;
+  return start === 0 && end >= entries.length ? entries : entries.slice(start, end);
+}
+
+/** Index of the first name past `after`; names outside ASCII are filtered out above this driver. */
+function firstAfter(entries: readonly ListEntry[], after: string): number {
+  let low = 0;
+  let high = entries.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((entries[middle] as ListEntry).name > after) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low;
+}
+
+async function readSorted(
+  directory: string,
+): Promise<{ entries: readonly ListEntry[]; isStable: boolean }> {
   const found = (await readDirectory(directory)).filter(
-    (entry) =>
-      (after === undefined || entry.name > after) &&
-      (entry.isDirectory() || !isTempName(entry.name)),
+    (entry) => entry.isDirectory() || !isTempName(entry.name),
   );
   // Names outside the path grammar are filtered out above this driver; within it (ASCII) this is byte order.
   found.sort((a, b) => (a.name < b.name ? -1 : 1));
-  const page = options.limit === undefined ? found : found.slice(0, options.limit);
-  return Promise.all(
-    page.map(async (entry) => ({
+  const links = found.filter((entry) => entry.isSymbolicLink());
+  const linked = new Set<string>();
+  for (const entry of links) {
+    if (await pointsToDirectory(directory, entry)) {
+      linked.add(entry.name);
+    }
+  }
+  return {
+    entries: found.map((entry) => ({
       name: entry.name,
-      isDirectory: entry.isSymbolicLink()
-        ? await pointsToDirectory(directory, entry)
-        : entry.isDirectory(),
+      isDirectory: entry.isDirectory() || linked.has(entry.name),
     })),
-  );
+    // What a link points to can change without a trace in this directory.
+    isStable: links.length === 0,
+  };
 }
 
 /** Operators spread a big registry over disks by symbolic links. */

@@ -67,7 +67,7 @@ it('listens on a unix socket, replaces one that nobody serves, and removes its o
   expect(await ask({ socketPath: path })).toBe('<>');
   await expect(frontEnd().listen({ kind: 'unix', path })).rejects.toMatchObject({
     code: 'LISTEN_FAILED',
-    message: `cannot listen on ${path}: address already in use`,
+    message: `cannot listen on ${path}: another server is using it`,
   });
   await one.close(0);
   expect(existsSync(path)).toBe(false);
@@ -78,7 +78,7 @@ it('does not touch a file that is no socket', async () => {
   writeFileSync(path, 'data');
   await expect(frontEnd().listen({ kind: 'unix', path })).rejects.toMatchObject({
     code: 'LISTEN_FAILED',
-    message: `cannot listen on ${path}: the file exists and is not a socket`,
+    message: `file ${path} exists and is not a socket`,
   });
   expect(existsSync(path)).toBe(true);
 });
@@ -105,7 +105,7 @@ it('says in one line what is wrong with an address', async () => {
     frontEnd().listen({ kind: 'tcp', host: '192.0.2.1', port: 0 }),
   ).rejects.toMatchObject({
     code: 'LISTEN_FAILED',
-    message: expect.stringMatching(/^cannot listen on 192\.0\.2\.1:0: .*EADDRNOTAVAIL.*$/),
+    message: 'cannot listen on 192.0.2.1:0: no interface of this machine has that address',
   });
   await expect(frontEnd().listen({ kind: 'fd', fd: 3 })).rejects.toMatchObject({
     code: 'LISTEN_FAILED',

@@ -1,0 +1,26 @@
+/** What a registry remembers in memory, each part bounded: all of it hints or content under its digest. */
+
+import { LRUCache } from 'lru-cache';
+import { BlobCache } from './blob-cache.ts';
+import { BlobLocations } from './blob-locations.ts';
+import type { RegistryContext } from './context.ts';
+import { ManifestCache } from './manifest-cache.ts';
+
+/** Repositories whose referrers index is known to be complete. */
+const maxCompleteReferrers = 10_000;
+/** Tags whose last digest is remembered. */
+const maxLastDigests = 20_000;
+
+export function createCaches(): Pick<
+  RegistryContext,
+  'blobs' | 'completeReferrers' | 'lastDigests' | 'locations' | 'manifests' | 'tagLists'
+> {
+  return {
+    manifests: new ManifestCache(),
+    blobs: new BlobCache(),
+    locations: new BlobLocations(),
+    completeReferrers: new LRUCache({ max: maxCompleteReferrers }),
+    lastDigests: new LRUCache({ max: maxLastDigests }),
+    tagLists: new WeakMap(),
+  };
+}

@@ -1,0 +1,29 @@
+/** A driver whose redirects are decided elsewhere, everything else as it was: what every storage middleware is. */
+
+import type { StorageDriver } from '../driver.ts';
+
+export function withRedirectUrl(
+  driver: StorageDriver,
+  redirectUrl: StorageDriver['redirectUrl'],
+): StorageDriver {
+  const purge = driver.purgeUploads?.bind(driver);
+  const rename = driver.renameFolder?.bind(driver);
+  return {
+    name: driver.name,
+    abilities: { ...driver.abilities, redirects: true },
+    get: (path) => driver.get(path),
+    put: (path, content, options) => driver.put(path, content, options),
+    apply: (steps) => driver.apply(steps),
+    open: (path, options) => driver.open(path, options),
+    stat: (path) => driver.stat(path),
+    list: (path, options) => driver.list(path, options),
+    move: (from, to) => driver.move(from, to),
+    delete: (path, options) => driver.delete(path, options),
+    openWriter: (path, options) => driver.openWriter(path, options),
+    uploadSizeBytes: (path) => driver.uploadSizeBytes(path),
+    redirectUrl,
+    ...(rename && { renameFolder: rename }),
+    ...(purge && { purgeUploads: purge }),
+    close: () => driver.close(),
+  };
+}
