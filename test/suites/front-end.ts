@@ -238,6 +238,33 @@ export function describeFrontEnd(
       },
     );
 
+    // A socket paused for the last piece of a body stayed so: the next request waited until the connection was closed.
+    it('hears the next request after each of many large chunked uploads', async () => {
+      // Reads more slowly than the client sends, so that pieces wait when the end comes.
+      running.handler.on('/slowly', async ({ body }) => {
+        let sizeBytes = 0;
+        for (let piece = await body.read(); piece !== undefined; piece = await body.read()) {
+          sizeBytes += piece.length;
+          body.pool.give(piece);
+          await delay(2);
+        }
+        return text(200, String(sizeBytes));
+      });
+      const agent = keepAliveAgent();
+      const ports = new Set<number | undefined>();
+      const bytes = randomBytes(5 * mebibyte);
+      for (let turn = 0; turn < 20; turn += 1) {
+        const body = [bytes.subarray(0, bytes.length - turn * 50_000)];
+        const sent = await call(running.port, { method: 'PATCH', path: '/slowly', body, agent });
+        expect(sent.body.toString()).toBe(String(body[0]?.length));
+        const next = await call(running.port, { path: '/hello', agent });
+        expect(next.status).toBe(200);
+        ports.add(sent.localPort).add(next.localPort);
+      }
+      expect(ports.size).toBe(1);
+      agent.destroy();
+    });
+
     it('takes chunked uploads, in large chunks and in chunks of one byte', async () => {
       const large = randomBytes(3 * mebibyte);
       const pieces = [large.subarray(0, 1_000_000), large.subarray(1_000_000)];
