@@ -33,6 +33,7 @@ export async function serve(request: ServeRequest): Promise<number> {
       count: processes,
     });
   }
+  const startedUp = endAtOnceOnSignal();
   let registry: Registry;
   try {
     registry = await startRegistry(
@@ -50,11 +51,11 @@ export async function serve(request: ServeRequest): Promise<number> {
       registry.logger.error('reload failed', { error });
     });
   });
-  await stopSignal();
+  const stopping = stopSignal();
+  startedUp();
+  await stopping;
   // A second signal means: now.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => process.exit(ExitCode.failed));
-  }
+  endAtOnceOnSignal();
   return (await registry.stop()) ? ExitCode.ok : ExitCode.failed;
 }
 
@@ -69,10 +70,28 @@ export function logWhatNobodyCaught(logger: Logger): void {
   );
 }
 
+const stopSignals = ['SIGINT', 'SIGTERM'] as const;
+
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    for (const signal of stopSignals) {
       process.once(signal, () => resolve());
     }
   });
+}
+
+/**
+ * While nothing is served there is nothing to drain: a start that waits for a storage service must end when asked.
+ * Without a handler the first process of a container would not even notice. Gives what takes the handlers off.
+ */
+function endAtOnceOnSignal(): () => void {
+  const end = (): void => process.exit(ExitCode.failed);
+  for (const signal of stopSignals) {
+    process.once(signal, end);
+  }
+  return () => {
+    for (const signal of stopSignals) {
+      process.off(signal, end);
+    }
+  };
 }

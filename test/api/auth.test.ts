@@ -15,8 +15,9 @@ import {
   user,
 } from '../support/guarded-registry.ts';
 import { configFile, launch } from '../support/launch.ts';
-import { frontEnds } from '../support/registry.ts';
+import { frontEnds, type RunningRegistry, startRegistry } from '../support/registry.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
+import { startTokenServer, type TokenServer } from '../support/token-server.ts';
 
 const digest = digestOf('any');
 const basic = (name: string, word: string): string =>
@@ -434,6 +435,40 @@ describe.each(frontEnds)('token (%s)', (frontEnd) => {
       expect(log).not.toContain(claims);
       expect(log).not.toContain(signature);
     }
+  });
+});
+
+describe('token with autoredirect', () => {
+  let tokens: TokenServer;
+  let registry: RunningRegistry;
+  beforeAll(async () => {
+    tokens = await startTokenServer({ users: {} });
+    const { issuer, jwksPath: jwks, service } = tokens;
+    const token = { realm: 'http://unused', issuer, service, jwks, autoredirect: true };
+    registry = await startRegistry({ config: { auth: { token } } });
+  });
+  afterAll(async () => {
+    await registry.stop();
+    await tokens.close();
+  });
+
+  test.each([
+    ['the host of the request, and https', {}, 'https://registry.example:444/auth/token/'],
+    [
+      'the scheme a proxy names',
+      { 'x-forwarded-proto': 'http' },
+      'http://registry.example:444/auth/token/',
+    ],
+    [
+      'no other scheme',
+      { 'x-forwarded-proto': 'gopher' },
+      'https://registry.example:444/auth/token/',
+    ],
+  ])('the realm has %s', async (_, headers, realm) => {
+    const api = new ApiClient(registry.port);
+    const reply = await api.get('/v2/', { host: 'registry.example:444', ...headers });
+    expectRefusal(reply, { challenge: `Bearer realm="${realm}",service="test registry"` });
+    api.close();
   });
 });
 

@@ -1,12 +1,15 @@
 /** `longshore serve` as a process: its start line, starts that fail, signals. */
 
+import { once } from 'node:events';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect } from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ApiClient, digestOf, locationOf } from '../support/api-client.ts';
+import { anAuthority } from '../support/certificates.ts';
 import { configFile, type Launched, launch } from '../support/launch.ts';
 import { frontEnds, testSecret } from '../support/registry.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
@@ -201,6 +204,39 @@ test('a storage root that can only be read is a warning: it serves pulls', async
   expect(push.status).toBeGreaterThanOrEqual(500);
   expect(push.codes()).toHaveLength(1);
   api.close();
+});
+
+test('SIGTERM ends a start that waits for its storage', async () => {
+  const silent = createServer();
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', () => resolve()));
+  const asked = once(silent, 'connection');
+  const { port } = silent.address() as AddressInfo;
+  const launched = await serve({
+    env: {
+      REGISTRY_STORAGE: `{s3: {regionendpoint: 'http://127.0.0.1:${port}', bucket: b, accesskey: a, secretkey: s}}`,
+    },
+  });
+  const [socket] = (await asked) as [Socket];
+  launched.kill('SIGTERM');
+  expect((await launched.ended).code).toBe(1);
+  socket.destroy();
+  await new Promise((resolve) => silent.close(resolve));
+});
+
+test('an idle HTTP/2 connection does not hold the end up', async () => {
+  const { certificate, key } = await (await anAuthority(folder.path, 'ca')).issue('registry');
+  const launched = await serve({ http: `tls: { certificate: ${certificate}, key: ${key} }` });
+  const session = connect(`https://127.0.0.1:${await launched.port()}`, {
+    rejectUnauthorized: false,
+  });
+  const stream = session.request({ ':path': '/v2/' });
+  stream.resume();
+  await once(stream, 'end');
+  const goneAway = once(session, 'goaway');
+  launched.kill('SIGTERM');
+  expect((await launched.ended).code).toBe(0);
+  await goneAway;
+  session.destroy();
 });
 
 describe.each(frontEnds)('signals (%s)', (frontend) => {
