@@ -3,13 +3,13 @@
  * pinned to the last core. On two cores client and second process share that core, so the rate alone says little; the
  * processor time per request, read from /proc, does not depend on who else runs and is what the prediction rests on.
  *
- *   npx tsc -p tsconfig.json && node --experimental-strip-types bench/processes.ts   (or any runner of .ts)
+ *   npm run build && npx tsc -p test/tsconfig.json --noEmit false --outDir dist/bench-run && node dist/bench-run/bench/processes.js
  */
 
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { availableParallelism, loadavg } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ApiClient } from '../test/support/api-client.ts';
 import { type FrontEndName, frontEnds, startRegistry } from '../test/support/registry.ts';
@@ -21,7 +21,9 @@ const connections = 64;
 const rounds = 3;
 /** Linux counts processor time in these. */
 const ticksPerSecond = 100;
-const autocannon = fileURLToPath(new URL('../node_modules/.bin/autocannon', import.meta.url));
+/** From the project's folder, wherever this file was built to. */
+const autocannon = join(process.cwd(), 'node_modules/.bin/autocannon');
+const launcher = join(process.cwd(), 'dist/src/launch.cjs');
 
 interface Figure {
   readonly requestsPerSecond: number;
@@ -32,13 +34,11 @@ interface Figure {
 async function measureOnce(frontEnd: FrontEndName, processes: number): Promise<Figure> {
   const registry = await startRegistry({
     frontEnd,
+    launcher,
     config: {
-      log: { level: 'error', accesslog: { disabled: true } },
       http: { processes },
       storage: { cache: { blobdescriptor: 'inmemory' } },
     },
-    // The line that tells the port is of level info.
-    env: { REGISTRY_LOG_LEVEL: 'info' },
   });
   try {
     const api = new ApiClient(registry.port);
@@ -147,7 +147,7 @@ async function main(): Promise<void> {
     );
     print(
       `  predicts ${Math.round(1e6 / two.cpuMicros)}/s per core that serves alone, ` +
-        `as long as the client, the network and (node: the process that deals out connections) keep up`,
+        `as long as the clients and the network keep up`,
     );
   }
 }

@@ -149,7 +149,7 @@ export function createNodeFrontEnd(options: NodeFrontEndOptions): NodeFrontEnd {
         keepAliveInitialDelay: tcpKeepAliveMs,
       },
       (socket: Socket) => {
-        // Not `door.maxConnections`: node:cluster offers what that refuses to the other processes, again and again.
+        // Not `door.maxConnections`, whose refusals node:cluster may offer to the other processes, again and again.
         if (connections.count >= limits.maxConnections) {
           socket.destroy();
           reportDrop();

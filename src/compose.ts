@@ -134,11 +134,11 @@ async function start(
   const observed = metrics.isOn
     ? timed(placed, (action, seconds) => metrics.storageAction(raw.name, action, seconds))
     : placed;
-  const middleware = await wrapWithMiddleware(
-    traced(observed, tracer),
-    config.middleware.storage,
+  const { s3 } = config.storage;
+  const middleware = await wrapWithMiddleware(traced(observed, tracer), config.middleware.storage, {
     logger,
-  );
+    ...(s3 === undefined ? {} : { s3Root: s3.rootdirectory }),
+  });
   undo.push(() => middleware.stop());
   const driver = checked(middleware.driver);
   const cache = await createCache(config, metrics, logger);

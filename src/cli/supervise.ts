@@ -1,7 +1,7 @@
 /**
  * `longshore serve` with several processes: this one starts them, starts dead ones again and passes signals on. It
- * serves no request itself. With the node front end node:cluster hands it the listening socket and it deals out
- * connections; uWebSockets.js listens in each process (SO_REUSEPORT) and the kernel deals them out.
+ * serves no request itself. The kernel deals out connections: the node front ends accept from one socket, which
+ * node:cluster shares among them; uWebSockets.js listens in each process (SO_REUSEPORT).
  */
 
 import cluster from 'node:cluster';
@@ -93,6 +93,8 @@ class Supervisor {
           ...(enabled ? { metricsPath: path } : {}),
         })
       : undefined;
+    // The default hands connections on one by one, and one that was under way to a process that dies hangs for ever.
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
     cluster.setupPrimary({ args: process.argv.slice(2) });
   }
 

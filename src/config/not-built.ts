@@ -27,12 +27,4 @@ export const notBuilt: readonly NotBuilt[] = [
     uses: ({ proxy }) => when(proxy.remoteurl !== undefined, 'proxy.remoteurl'),
     message: 'pull-through caching is not part of this version: remove the proxy section',
   },
-  {
-    uses: ({ middleware }) =>
-      middleware.storage.flatMap((entry, index) =>
-        entry.disabled || entry.name !== 'cloudfront' ? [] : [`middleware.storage[${index}]`],
-      ),
-    message:
-      'the cloudfront middleware is not part of this version: remove the entry or set disabled: true',
-  },
 ];

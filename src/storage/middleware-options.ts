@@ -56,6 +56,7 @@ export const cloudfrontOptions = Type.Object(
     updatefrequency: anything({
       description: 'Time between fetches of the IP ranges.',
       default: '12h',
+      aliases: ['updatefrenquency'],
     }),
     iprangesurl: text({
       description: 'URL of the IP ranges.',

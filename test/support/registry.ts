@@ -28,6 +28,8 @@ export interface RegistryRequest {
   /** Storage root; a temp folder that goes with the registry when absent. */
   readonly root?: string;
   readonly env?: Record<string, string>;
+  /** Another build of the program than the one beside the tests. */
+  readonly launcher?: string;
 }
 
 export interface RunningRegistry {
@@ -53,7 +55,7 @@ export async function startRegistry(request: RegistryRequest = {}): Promise<Runn
   const root = request.root ?? join(folder, 'data');
   const file = join(folder, 'config.yml');
   await writeFile(file, stringify(registryConfig(root, request)));
-  const child = spawn(process.execPath, [launcher, 'serve', file], {
+  const child = spawn(process.execPath, [request.launcher ?? launcher, 'serve', file], {
     env: { ...process.env, ...request.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

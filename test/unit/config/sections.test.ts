@@ -345,7 +345,6 @@ describe('middleware', () => {
       `${at}.keypairid (line 5): is required`,
       `${at}.duration (line 5): "5x" invalid duration: must be such as 20m or 3000s`,
       `${at}.awsregion (line 5): awsRegion is not defined`,
-      expect.stringContaining('the cloudfront middleware is not part of this version'),
     ]);
   });
 

@@ -33,7 +33,7 @@ async function urlThrough(driver: StorageDriver, entries: object[]): Promise<str
   const wrapped = await wrapWithMiddleware(
     driver,
     entries.map((entry) => ({ disabled: false, name: '', options: {}, ...entry })),
-    silentLogger,
+    { logger: silentLogger },
   );
   return wrapped.driver.redirectUrl(path, request);
 }
@@ -51,7 +51,7 @@ it('a wrapped driver stores and reads as before', async () => {
   const { driver } = await wrapWithMiddleware(
     createMemoryDriver(),
     [{ name: 'redirect', disabled: false, options: { baseurl: 'https://cdn.example' } }],
-    silentLogger,
+    { logger: silentLogger },
   );
   expect(driver.abilities.redirects).toBe(true);
   await driver.put('/a/b', 'content');
@@ -61,7 +61,7 @@ it('a wrapped driver stores and reads as before', async () => {
 it('a disabled entry changes nothing', async () => {
   const driver = createMemoryDriver();
   const entry = { name: 'redirect', disabled: true, options: { baseurl: 'https://cdn.example' } };
-  expect((await wrapWithMiddleware(driver, [entry], silentLogger)).driver).toBe(driver);
+  expect((await wrapWithMiddleware(driver, [entry], { logger: silentLogger })).driver).toBe(driver);
 });
 
 it('rewrite changes scheme, host and path of the driver’s URL and leaves its signature', async () => {
