@@ -60,8 +60,8 @@ function plainLines(stderr: string): string[] {
 
 /** The one line of a start that fails. */
 async function failedStart(launched: Launched): Promise<string> {
-  const { code, stdout, stderr } = await launched.ended;
-  expect(code).toBe(1);
+  const { code, signal, stdout, stderr } = await launched.ended;
+  expect({ code, signal }).toEqual({ code: 1, signal: null });
   expect(stdout).toBe('');
   const lines = plainLines(stderr);
   expect(lines).toHaveLength(1);

@@ -18,6 +18,7 @@ export interface LaunchOptions {
 export interface Ended {
   /** `null` when a signal ended it. */
   readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -51,7 +52,12 @@ export function launch(args: readonly string[], options: LaunchOptions = {}): La
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
-  const ended = once(child, 'close').then(() => ({ code: child.exitCode, stdout, stderr }));
+  const ended = once(child, 'close').then(() => ({
+    code: child.exitCode,
+    signal: child.signalCode,
+    stdout,
+    stderr,
+  }));
 
   async function seen(pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
