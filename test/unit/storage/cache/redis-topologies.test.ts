@@ -40,7 +40,8 @@ async function cacheOn(redis: object): Promise<RedisDescriptorCache> {
     logger: silentLogger,
   });
   undo.push(() => cache.close());
-  await once(client, 'ready');
+  // Not events.once: a server that is still starting refuses at first, which is an error event.
+  await new Promise((resolve) => client.once('ready', () => resolve(undefined)));
   return cache;
 }
 
