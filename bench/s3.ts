@@ -32,7 +32,7 @@ import {
   ociLayer,
 } from '../test/support/api-client.ts';
 import { noise } from '../test/support/bytes.ts';
-import { startDebianRegistry } from '../test/support/debian-registry.ts';
+import { startDockerRegistry } from '../test/support/docker-registry.ts';
 import { startRadosgw } from '../test/support/radosgw.ts';
 import { newBucket, plainClient } from '../test/support/s3-options.ts';
 import { s3Storage } from '../test/support/s3-storage.ts';
@@ -273,7 +273,7 @@ const storageOf = async (): Promise<Record<string, unknown>> => ({
   redirect: { disable: true },
 });
 const ours = await startLongshore(folder, await storageOf());
-const debian = await startDebianRegistry(await storageOf());
+const debian = await startDockerRegistry(await storageOf());
 const theirs: Server = {
   name: 'docker-registry',
   api: new ApiClient(debian.port),
