@@ -39,6 +39,8 @@ export class LineWriter {
   /** Full chunks that wait behind the one in flight, oldest first. */
   #fullChunks: string[] = [];
   #lastChunk = '';
+  /** Size of the last chunk; kept only for a shared pipe. */
+  #lastBytes = 0;
   #pendingChars = 0;
   /** Encoding into the same memory again and again takes a third of the time that fresh buffers take. */
   readonly #encoded: Buffer;
@@ -81,10 +83,8 @@ export class LineWriter {
       return;
     }
     this.#pendingChars += line.length;
-    if (this.#options.sharesPipe && Buffer.byteLength(this.#lastChunk + line) > atomicBytes) {
-      this.#fullChunks.push(this.#lastChunk);
-      this.#lastChunk = '';
-      this.flush();
+    if (this.#options.sharesPipe) {
+      this.#keepWhole(line);
     }
     this.#lastChunk += line;
     if (this.#lastChunk.length >= this.#options.chunkChars) {
@@ -216,6 +216,20 @@ export class LineWriter {
     return chunk.length * 3 > this.#encoded.length
       ? Buffer.from(chunk, 'utf8')
       : this.#encoded.subarray(0, this.#encoded.write(chunk, 'utf8'));
+  }
+
+  /** Begins a new chunk when a write of the last one and this line might be torn apart. */
+  #keepWhole(line: string): void {
+    const lineBytes = Buffer.byteLength(line);
+    if (this.#lastChunk === '') {
+      this.#lastBytes = 0;
+    } else if (this.#lastBytes + lineBytes > atomicBytes) {
+      this.#fullChunks.push(this.#lastChunk);
+      this.#lastChunk = '';
+      this.#lastBytes = 0;
+      this.flush();
+    }
+    this.#lastBytes += lineBytes;
   }
 
   #startTimer(): void {

@@ -289,6 +289,19 @@ describe('redis', () => {
     expect(loaded(text).redis.readtimeout).toBeLessThan(0);
   });
 
+  test('options of a connection pool are warned about: there is none', () => {
+    expect(warningsOf(`${minimal}redis:\n  poolsize: 5\n  routebylatency: true\n`)).toEqual([
+      'redis.poolsize (line 4): has no effect: one connection carries all commands',
+      'redis.routebylatency (line 5): has no effect: use routerandomly or readonly',
+    ]);
+  });
+
+  test('an address without a port is a fault', () => {
+    expect(faultsOf(`${minimal}redis:\n  addrs: [host]\n`)).toEqual([
+      'redis.addrs[0] (line 4): "host" must be HOST:PORT, or the one path of a socket',
+    ]);
+  });
+
   test('the section alone is a warning', () => {
     expect(warningsOf(`${minimal}redis:\n  addrs: [a:1]\n`)).toEqual([
       'redis (line 3): nothing uses redis: set storage.cache.blobdescriptor to redis',

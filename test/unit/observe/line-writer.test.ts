@@ -42,6 +42,29 @@ describe('LineWriter', () => {
     expect(file.text()).toBe(lines.join(''));
   });
 
+  it('lines of several processes on one pipe stay whole', async () => {
+    const module = new URL('../../../dist/src/observe/line-writer.js', import.meta.url).href;
+    const script = `
+      const { LineWriter } = await import(${JSON.stringify(module)});
+      const writer = new LineWriter(1, { flushAfterMs: 1, sharesPipe: true });
+      for (let n = 0; n < 20000; n += 1) writer.write(process.argv[1].repeat(40 + (n % 100)) + '\\n');
+      await writer.close(60000);`;
+    const run = (letter: string): string =>
+      `'${process.execPath}' --input-type=module -e "$SCRIPT" ${letter}`;
+    const shell = spawn('sh', ['-c', `${run('a')} & ${run('b')} & wait`], {
+      env: { ...process.env, SCRIPT: script },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let text = '';
+    shell.stdout.setEncoding('utf8').on('data', (piece: string) => {
+      text += piece;
+    });
+    await once(shell, 'close');
+    const lines = text.trimEnd().split('\n');
+    expect(lines).toHaveLength(40_000);
+    expect(lines.filter((line) => !/^(?:a+|b+)$/.test(line))).toEqual([]);
+  });
+
   it('flushSync has written when it returns', async () => {
     const writer = new LineWriter(file.fd, { flushAfterMs: 3_600_000 });
     writer.write('fatal\n');
