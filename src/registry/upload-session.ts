@@ -8,15 +8,13 @@
  *                      └── cancel --> (none)
  *
  * All state is in storage, so that any instance can serve the next request. What this process remembers of a session
- * (`#notes`, `#states`, `#ended`) only saves work and is checked against the stored size each time. One writer at a time per
+ * (upload-knowledge.ts, `#ended`) only saves work and is checked against the stored size each time. One writer at a time per
  * session and process: a second one gets RANGE_INVALID at once. Across processes nothing locks; there the digest
  * decides at commit.
  */
 
 import { LRUCache } from 'lru-cache';
-import { type ByteSource, bytesSource } from '../bytes.ts';
 import { CodedError, hasCode } from '../errors.ts';
-import type { ByteRange } from '../oci/content-range.ts';
 import {
   algorithmOf,
   canonicalAlgorithm,
@@ -24,7 +22,6 @@ import {
   type DigestAlgorithm,
   digestBytes,
   digestOf,
-  emptyDigest,
   encodedOf,
 } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/reference.ts';
@@ -32,38 +29,21 @@ import { type AppendOutcome, isOffsetMismatch } from '../storage/append-upload.t
 import { type BodySource, readBody } from '../storage/body-store.ts';
 import { DriverCode, type FileFacts, type WriteStep } from '../storage/driver.ts';
 import { blobDataPath, uploadDataPath } from '../storage/layout.ts';
-import type { Digests, HashPlan } from '../storage/upload-hash.ts';
-import {
-  deleteHashState,
-  deleteSession,
-  getHashState,
-  getNote,
-  getStartedAt,
-  putHashState,
-  putNote,
-  putStartedAt,
-  type UploadNote,
-} from '../storage/upload-store.ts';
+import { deleteSession, getStartedAt, putStartedAt } from '../storage/upload-store.ts';
 import { linkSteps } from './blobs.ts';
 import type { RegistryContext } from './context.ts';
 import type { BlobFacts } from './descriptor-cache.ts';
 import { SessionShelf } from './session-shelf.ts';
+import {
+  publishOrUnknown,
+  smallBody,
+  type UploadClaim,
+  UploadKnowledge,
+  type UploadSession,
+  uploadUnknown,
+} from './upload-knowledge.ts';
 
-export interface UploadSession {
-  readonly name: RepositoryName;
-  readonly id: string;
-  readonly startedAtMs: number;
-  readonly sizeBytes: number;
-}
-
-/** What a writing request claims about the session. */
-export interface UploadClaim {
-  /** Offset that the client's token carries. */
-  readonly offset: number;
-  readonly startedAtMs: number;
-  /** From Content-Range, if any. */
-  readonly range?: ByteRange;
-}
+export type { UploadClaim, UploadSession } from './upload-knowledge.ts';
 
 /** RANGE_INVALID that also tells where the upload stands, for the headers of the 416. */
 export class UploadRangeError extends CodedError {
@@ -75,7 +55,7 @@ export class UploadRangeError extends CodedError {
   }
 }
 
-/** Sessions of which this process remembers the digest so far, or that they ended. */
+/** Sessions of which this process remembers that they ended. */
 const maxRemembered = 10_000;
 /** Finished sessions being removed; beyond that a commit waits for its own. */
 const maxCleanups = 256;
@@ -83,18 +63,14 @@ const maxCleanups = 256;
 export class UploadSessions {
   readonly #context: RegistryContext;
   readonly #locked: Set<string> = new Set();
-  readonly #notes: LRUCache<string, UploadNote> = new LRUCache({ max: maxRemembered });
-  /** The last saved state of a chunked upload's hash. */
-  readonly #states: LRUCache<string, { readonly sizeBytes: number; readonly state: Uint8Array }> =
-    new LRUCache({ max: maxRemembered });
   readonly #ended: LRUCache<string, true> = new LRUCache({ max: maxRemembered });
-  /** Sessions whose folder this process alone has touched and left with nothing but `startedat` and so many bytes. */
-  readonly #bare: LRUCache<string, number> = new LRUCache({ max: maxRemembered });
+  readonly #knowledge: UploadKnowledge;
   readonly #shelf: SessionShelf;
   readonly #cleanups: Set<Promise<void>> = new Set();
 
   constructor(context: RegistryContext) {
     this.#context = context;
+    this.#knowledge = new UploadKnowledge(context);
     this.#shelf = new SessionShelf(context.driver, () => context.now());
   }
 
@@ -107,18 +83,9 @@ export class UploadSessions {
       startedAtMs = this.#context.now();
       await putStartedAt(driver, name, id, startedAtMs);
     }
-    const note: UploadNote = {
-      sizeBytes: 0,
-      digests: {},
-      ...(algorithm === undefined ? {} : { algorithm }),
-    };
-    this.#notes.set(id, note);
-    if (algorithm === undefined || algorithm === canonicalAlgorithm) {
-      this.#bare.set(id, 0);
-    } else {
-      await putNote(driver, name, id, note, { durable: false });
-    }
-    return { name, id, startedAtMs, sizeBytes: 0 };
+    const session = { name, id, startedAtMs, sizeBytes: 0 };
+    await this.#knowledge.begin(session, algorithm);
+    return session;
   }
 
   /** @throws `BLOB_UPLOAD_UNKNOWN` */
@@ -256,7 +223,7 @@ export class UploadSessions {
     body: BodySource,
   ): Promise<UploadSession> {
     const { name, id } = session;
-    const hash = await this.#planHash(session, claim);
+    const hash = await this.#knowledge.plan(session, claim);
     let outcome: AppendOutcome;
     try {
       const path = uploadDataPath(name, id);
@@ -267,76 +234,11 @@ export class UploadSessions {
       }
       throw hasCode(error, DriverCode.notFound) ? uploadUnknown() : error;
     }
-    await this.#remember(session, outcome, this.#isSmall(body));
+    await this.#knowledge.learn(session, outcome, this.#isSmall(body));
     if (outcome.failure !== undefined) {
       throw outcome.failure;
     }
     return { ...session, sizeBytes: outcome.sizeBytes };
-  }
-
-  /**
-   * A whole body in one go is hashed natively (1.9 GiB/s a core against 0.4 with a hash that can be saved). Chunks
-   * (a Content-Range, or a second body) go on from a saved state; without one the data is read once at commit.
-   */
-  async #planHash(session: UploadSession, claim: UploadClaim): Promise<HashPlan> {
-    const { name, id, sizeBytes } = session;
-    if (sizeBytes === 0) {
-      const announced = (await this.#note(session))?.algorithm;
-      if (claim.range !== undefined && (announced ?? canonicalAlgorithm) === canonicalAlgorithm) {
-        return { kind: 'resumable' };
-      }
-      const others = announced === undefined || announced === canonicalAlgorithm ? [] : [announced];
-      return { kind: 'native', algorithms: [canonicalAlgorithm, ...others] };
-    }
-    const known = this.#states.get(id);
-    const state =
-      known?.sizeBytes === sizeBytes
-        ? known.state
-        : await getHashState(this.#context.driver, name, id, sizeBytes);
-    return state === undefined ? { kind: 'none' } : { kind: 'resumable', state };
-  }
-
-  /**
-   * Keeps what an append learnt about the digest. All of it are hints: a lost one costs a read at commit. After a small
-   * body the note stays in memory alone: reading so little again is cheaper than a file.
-   */
-  async #remember(session: UploadSession, outcome: AppendOutcome, isSmall: boolean): Promise<void> {
-    const { driver } = this.#context;
-    const { name, id } = session;
-    const algorithm = this.#notes.get(id)?.algorithm;
-    const note: UploadNote = {
-      sizeBytes: outcome.sizeBytes,
-      digests: outcome.digests,
-      ...(algorithm === undefined ? {} : { algorithm }),
-    };
-    this.#notes.set(id, note);
-    const durability = { durable: session.sizeBytes === 0 };
-    const isStillBare =
-      isSmall && outcome.state === undefined && this.#bare.get(id) === session.sizeBytes;
-    if (isStillBare) {
-      this.#bare.set(id, outcome.sizeBytes);
-    } else {
-      this.#bare.delete(id);
-    }
-    if (outcome.state !== undefined) {
-      this.#states.set(id, { sizeBytes: outcome.sizeBytes, state: outcome.state });
-      // Side by side: which of the two is on disk first does not matter, since the data's size tells which is meant.
-      await Promise.all([
-        putHashState(driver, name, id, outcome.sizeBytes, outcome.state, durability),
-        session.sizeBytes > 0 && session.sizeBytes !== outcome.sizeBytes
-          ? deleteHashState(driver, name, id, session.sizeBytes)
-          : undefined,
-      ]);
-    } else if (!isSmall) {
-      await putNote(driver, name, id, note, durability);
-    }
-  }
-
-  /** What is known of exactly the bytes that the session holds. */
-  async #note(session: UploadSession): Promise<UploadNote | undefined> {
-    const { name, id, sizeBytes } = session;
-    const note = this.#notes.get(id) ?? (await getNote(this.#context.driver, name, id));
-    return note?.sizeBytes === sizeBytes ? note : undefined;
   }
 
   /** The closing PUT carries the whole of a small blob: no need to write it into the session first. */
@@ -353,7 +255,7 @@ export class UploadSessions {
       throw digestMismatch(digest);
     }
     const facts = await this.#store(session.name, bytes, digest);
-    await this.#end(session, this.#bare.get(session.id) === 0);
+    await this.#end(session, this.#knowledge.isBare(session));
     return facts;
   }
 
@@ -386,14 +288,14 @@ export class UploadSessions {
     existing: FileFacts | undefined,
   ): Promise<BlobFacts> {
     const { name, sizeBytes } = session;
-    const digests = await this.#digests(session, algorithmOf(digest));
+    const digests = await this.#knowledge.digests(session, algorithmOf(digest));
     if (digests[algorithmOf(digest)] !== encodedOf(digest) || digests.sha256 === undefined) {
       throw digestMismatch(digest);
     }
     const stored = digestOf(canonicalAlgorithm, digests.sha256);
     const [dataSteps, movesData] = await this.#dataSteps(session, stored, existing);
     await this.#context.driver.apply([...dataSteps, ...linkSteps(name, stored, digest)]);
-    await this.#end(session, movesData && this.#bare.get(session.id) === sizeBytes);
+    await this.#end(session, movesData && this.#knowledge.isBare(session));
     return this.#committed(name, digest, { digest: stored, sizeBytes });
   }
 
@@ -413,53 +315,11 @@ export class UploadSessions {
     const from = uploadDataPath(session.name, session.id);
     if (!driver.abilities.readsUncommitted) {
       if (!keepExisting) {
-        await this.#publish(from, to);
+        await publishOrUnknown(this.#context, from, to);
       }
       return [[], false];
     }
     return [[{ kind: 'move', from, to, keepExisting }], !keepExisting];
-  }
-
-  /** Digests of the session's bytes: as hashed on the way in, else by reading them once. */
-  async #digests(session: UploadSession, algorithm: DigestAlgorithm): Promise<Digests> {
-    if (session.sizeBytes === 0) {
-      const empty: Digests = { sha256: encodedOf(emptyDigest) };
-      empty[algorithm] = encodedOf(digestBytes('', algorithm));
-      return empty;
-    }
-    const known = (await this.#note(session))?.digests ?? {};
-    if (known.sha256 !== undefined && known[algorithm] !== undefined) {
-      return known;
-    }
-    const { driver, bodies } = this.#context;
-    const path = uploadDataPath(session.name, session.id);
-    if (algorithm === canonicalAlgorithm) {
-      // Another instance, or Distribution, may have saved a state at exactly this size.
-      const state = await getHashState(driver, session.name, session.id, session.sizeBytes);
-      if (state !== undefined) {
-        const { digests } = await bodies.append(
-          { path, offset: session.sizeBytes, hash: { kind: 'resumable', state } },
-          smallBody(Buffer.alloc(0)),
-        );
-        return digests;
-      }
-    }
-    const algorithms: DigestAlgorithm[] =
-      algorithm === canonicalAlgorithm ? [algorithm] : [canonicalAlgorithm, algorithm];
-    if (!driver.abilities.readsUncommitted) {
-      // Readable only once complete; appending goes on from there all the same, should the digest be wrong.
-      await this.#publish(path, path);
-    }
-    return (await bodies.digestFile(path, algorithms)).digests;
-  }
-
-  /** @throws `BLOB_UPLOAD_UNKNOWN` the service has dropped what it held of the upload */
-  async #publish(from: string, to: string): Promise<void> {
-    try {
-      await this.#context.bodies.publish(from, to);
-    } catch (error) {
-      throw hasCode(error, DriverCode.notFound) ? uploadUnknown() : error;
-    }
   }
 
   #committed(name: RepositoryName, digest: Digest, facts: BlobFacts): BlobFacts {
@@ -477,8 +337,7 @@ export class UploadSessions {
     const { logger } = this.#context;
     const { name, id } = session;
     this.#ended.set(id, true);
-    this.#notes.delete(id);
-    this.#states.delete(id);
+    this.#knowledge.forget(id);
     const cleanup = this.#tidy(session, isBare)
       .catch((error: unknown) => {
         logger.warn('could not remove a finished upload session; purging will', {
@@ -503,14 +362,9 @@ export class UploadSessions {
 
   async #discard(name: RepositoryName, id: string): Promise<void> {
     this.#ended.set(id, true);
-    this.#notes.delete(id);
-    this.#states.delete(id);
+    this.#knowledge.forget(id);
     await deleteSession(this.#context.driver, name, id);
   }
-}
-
-function uploadUnknown(): CodedError {
-  return new CodedError('BLOB_UPLOAD_UNKNOWN', 'blob upload unknown to registry');
 }
 
 function digestMismatch(digest: Digest): CodedError {
@@ -525,14 +379,4 @@ async function readSmall(body: BodySource): Promise<Buffer> {
     throw failure;
   }
   return bytes;
-}
-
-function smallBody(bytes: Buffer): BodySource {
-  const source: ByteSource = bytesSource(bytes);
-  return {
-    sizeBytes: bytes.length,
-    pool: { give: () => {} },
-    read: () => source.read(),
-    cancel: (reason) => source.cancel(reason),
-  };
 }
