@@ -86,6 +86,13 @@ describe('http', () => {
     expect(faultsOf(http(lines))).toEqual([fault]);
   });
 
+  test('several processes are refused with letsencrypt', () => {
+    const tls = 'tls: {letsencrypt: {cachefile: /a, email: e, hosts: [h]}}';
+    expect(faultsOf(http(`processes: 2, ${tls}`)).join('\n')).toContain(
+      'http.processes (line 3): must be 1 with letsencrypt',
+    );
+  });
+
   test('the uws front end is refused where it cannot serve', () => {
     expect(faultsOf(http('frontend: uws, tls: {certificate: /c, key: /k}'))[0]).toContain(
       'with TLS',

@@ -55,11 +55,15 @@ describe('LineWriter', () => {
       env: { ...process.env, SCRIPT: script },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
+    // A reader that looks away for a while: only writers that wait in a full pipe can get in each other's way.
+    setTimeout(() => shell.stdout.resume(), 1000);
     let text = '';
+    const closed = once(shell, 'close');
     shell.stdout.setEncoding('utf8').on('data', (piece: string) => {
       text += piece;
     });
-    await once(shell, 'close');
+    shell.stdout.pause();
+    await closed;
     const lines = text.trimEnd().split('\n');
     expect(lines).toHaveLength(40_000);
     expect(lines.filter((line) => !/^(?:a+|b+)$/.test(line))).toEqual([]);
