@@ -9,7 +9,7 @@ import { blobDataPath, layerLinkPath } from '../storage/layout.ts';
 import { readLink, removeLink } from '../storage/link-store.ts';
 import { maxCachedBlobBytes } from './blob-cache.ts';
 import type { RegistryContext } from './context.ts';
-import type { BlobFacts } from './descriptor-cache.ts';
+import { type BlobFacts, noDescriptorCache } from './descriptor-cache.ts';
 
 export function blobUnknown(digest: Digest): CodedError {
   return new CodedError('BLOB_UNKNOWN', 'blob unknown to registry', { detail: digest });
@@ -87,34 +87,54 @@ export async function openBlob(
   try {
     return await context.driver.open(blobDataPath(facts.digest), { ...range, signal });
   } catch (error) {
-    if (!hasCode(error, DriverCode.notFound)) {
-      throw error;
-    }
-    await context.descriptors.delete(name, digest);
-    throw blobUnknown(digest);
+    return dataGone(context, name, digest, error);
   }
 }
 
-/** All of a small blob, out of the cache or storage; `undefined` for one that is to be streamed. */
+/**
+ * All of a small blob that was just statted, out of memory or storage; `undefined` for one that is to be streamed.
+ *
+ * @throws `BLOB_UNKNOWN` as `openBlob`
+ */
 export async function loadSmallBlob(
   context: RegistryContext,
+  name: RepositoryName,
+  digest: Digest,
   facts: BlobFacts,
 ): Promise<Buffer | undefined> {
   if (facts.sizeBytes > maxCachedBlobBytes) {
     return undefined;
   }
+  const path = blobDataPath(facts.digest);
   const cached = context.blobs.get(facts.digest);
-  if (cached !== undefined) {
+  // With a descriptor cache the stat may have asked nobody: bytes in memory must not hide that the data is gone.
+  const isThere =
+    context.descriptors === noDescriptorCache || (await context.driver.stat(path)) !== undefined;
+  if (cached !== undefined && isThere) {
     return cached;
   }
-  const bytes = await context.driver.get(blobDataPath(facts.digest)).catch((error: unknown) => {
-    throw hasCode(error, DriverCode.notFound) ? blobUnknown(facts.digest) : error;
-  });
+  const bytes = await context.driver
+    .get(path)
+    .catch((error: unknown) => dataGone(context, name, digest, error));
   // What does not match (a failing disk) goes out as it lies there, for the client to refuse, and is not kept.
   if (digestBytes(bytes, algorithmOf(facts.digest)) === facts.digest) {
     context.blobs.set(facts.digest, bytes);
   }
   return bytes.length === facts.sizeBytes ? bytes : undefined;
+}
+
+/** A cache or link named data that is not there: the cache is told, so that the next push is not skipped. */
+async function dataGone(
+  context: RegistryContext,
+  name: RepositoryName,
+  digest: Digest,
+  error: unknown,
+): Promise<never> {
+  if (!hasCode(error, DriverCode.notFound)) {
+    throw error;
+  }
+  await context.descriptors.delete(name, digest);
+  throw blobUnknown(digest);
 }
 
 export function blobRedirectUrl(

@@ -122,7 +122,10 @@ async function wholeBlob(
   facts: BlobFacts,
   headers: [string, string][],
 ): Promise<Reply> {
-  const bytes = call.isHead ? undefined : await loadSmallBlob(call.api.registry, facts);
+  const { api, isHead, name, reference } = call;
+  const bytes = isHead
+    ? undefined
+    : await loadSmallBlob(api.registry, name, parseDigest(reference), facts);
   return bytes === undefined
     ? bytesReply(call, facts, 200, headers, { start: 0, end: facts.sizeBytes - 1 })
     : { status: 200, headers, body: bytes };
