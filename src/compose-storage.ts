@@ -3,7 +3,7 @@
  * data of a registry (garbage-collect, verify, reindex).
  */
 
-import { chosenDriver, registrySettings } from './compose.ts';
+import { chosenDriver, registrySettings } from './compose-settings.ts';
 import type { Config } from './config/schema.ts';
 import type { Logger } from './observe/logger.ts';
 import { uuidV7 } from './observe/uuid.ts';

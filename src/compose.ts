@@ -1,16 +1,12 @@
-/**
- * Builds every part of the registry from a configuration and joins them: the only file that knows all rooms. Which
- * front end listens is decided by front-end-choice.ts; main and native-free hand in how to make one.
- */
-
-import { createSecretKey, randomBytes } from 'node:crypto';
-import { availableParallelism, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import type { AccessController } from './auth/access.ts';
 import { createAccessController } from './auth/create-access-controller.ts';
+import { createCache } from './compose-cache.ts';
+import { apiSettings, chosenDriver, registrySettings } from './compose-settings.ts';
 import type { Config } from './config/schema.ts';
 import { CodedError, errorText } from './errors.ts';
 import { createBufferPool } from './http/buffer-pool.ts';
-import type { Api, ApiSettings } from './http/call.ts';
+import type { Api } from './http/call.ts';
 import { Dispatcher } from './http/dispatch.ts';
 import type {
   BoundAddress,
@@ -21,7 +17,6 @@ import type {
 } from './http/exchange.ts';
 import { activatedAddress, parseListenAddress } from './http/listen-address.ts';
 import { createRequestObserver } from './http/request-observer.ts';
-import { hostRoot } from './http/urls.ts';
 import { Notifications } from './notifications/notifications.ts';
 import { createLogging, type Logging } from './observe/create-logging.ts';
 import { DebugServer } from './observe/debug-server.ts';
@@ -33,18 +28,13 @@ import { ProxyStats } from './observe/proxy-stats.ts';
 import type { WorkerState } from './observe/read-metrics.ts';
 import { createTracer } from './observe/tracing.ts';
 import { uuidV7 } from './observe/uuid.ts';
-import { compileGoRegExp } from './options/go-regexp.ts';
 import { PasswordPool } from './pool/password-pool.ts';
 import { StorageThread } from './pool/storage-thread.ts';
 import { threadedBodyStore, threadedDriver } from './pool/threaded-driver.ts';
 import { WorkerPool } from './pool/worker-pool.ts';
 import { createCaches } from './registry/caches.ts';
-import type { RegistryContext, RegistrySettings } from './registry/context.ts';
-import {
-  type DescriptorCache,
-  inMemoryDescriptorCache,
-  noDescriptorCache,
-} from './registry/descriptor-cache.ts';
+import type { RegistryContext } from './registry/context.ts';
+import type { DescriptorCache } from './registry/descriptor-cache.ts';
 import { UploadPurger } from './registry/purge-uploads.ts';
 import { UploadSessions } from './registry/upload-session.ts';
 import { inlineBodyStore } from './storage/body-store.ts';
@@ -299,15 +289,6 @@ async function undoAll(undo: Undo[], logger: Logger): Promise<void> {
   }
 }
 
-export function chosenDriver(config: Config): { driverName: string; driverOptions: unknown } {
-  const { cache, delete: _, maintenance, redirect, tag, ...drivers } = config.storage;
-  const [chosen] = Object.entries(drivers).filter(([, options]) => options !== undefined);
-  if (chosen === undefined) {
-    throw new CodedError('CONFIG_INVALID', 'no storage configuration provided');
-  }
-  return { driverName: chosen[0], driverOptions: chosen[1] };
-}
-
 function createContext(
   config: Config,
   parts: {
@@ -333,93 +314,6 @@ function createContext(
     options: registrySettings(config, smallbody),
     now: () => Date.now(),
     newId: () => uuidV7(),
-  };
-}
-
-interface OpenCache {
-  readonly descriptors: DescriptorCache;
-  close(): Promise<void>;
-}
-
-async function createCache(config: Config, metrics: Metrics, logger: Logger): Promise<OpenCache> {
-  const { blobdescriptor, blobdescriptorsize } = config.storage.cache;
-  const observer = { request: () => metrics.cacheRequest(), hit: () => metrics.cacheHit() };
-  const close = (): Promise<void> => Promise.resolve();
-  switch (blobdescriptor) {
-    case 'inmemory':
-      return { descriptors: inMemoryDescriptorCache(blobdescriptorsize, observer), close };
-    case 'redis':
-      return await createRedisCache(config, metrics, logger);
-    default:
-      return { descriptors: noDescriptorCache, close };
-  }
-}
-
-async function createRedisCache(
-  { redis }: Config,
-  metrics: Metrics,
-  logger: Logger,
-): Promise<OpenCache> {
-  // Loaded only here: the client is large, and most registries do without.
-  const { createRedisClient } = await import('./storage/cache/redis-client.ts');
-  const { RedisDescriptorCache } = await import('./storage/cache/redis-cache.ts');
-  const descriptors = new RedisDescriptorCache({
-    client: await createRedisClient(redis, logger),
-    retries: {
-      count: Math.max(0, redis.maxretries),
-      minMs: redis.minretrybackoff,
-      maxMs: redis.maxretrybackoff,
-    },
-    observer: {
-      request: () => metrics.cacheRequest(),
-      hit: () => metrics.cacheHit(),
-      error: () => metrics.cacheError(),
-      operation: (operation, seconds) => metrics.cacheOperation(operation, seconds),
-    },
-    logger,
-  });
-  return { descriptors, close: () => descriptors.close() };
-}
-
-export function registrySettings(config: Config, smallBodyBytes: number): RegistrySettings {
-  const { validation, policy, storage } = config;
-  return {
-    deleteEnabled: storage.delete.enabled,
-    tagLookups: storage.tag.concurrencylimit || availableParallelism(),
-    smallBodyBytes,
-    classes: policy.repository.classes,
-    validation: {
-      enabled: validation.enabled ?? !validation.disabled,
-      allowUrls: validation.manifests.urls.allow.map(compileGoRegExp),
-      denyUrls: validation.manifests.urls.deny.map(compileGoRegExp),
-      platforms: validation.manifests.indexes.platforms,
-      platformList: validation.manifests.indexes.platformlist,
-    },
-  };
-}
-
-function apiSettings(config: Config, logger: Logger): ApiSettings {
-  const { catalog, http, notifications, storage, tags } = config;
-  if (http.secret === undefined || http.secret.isEmpty) {
-    logger.warn(
-      'No HTTP secret provided - generated random secret. Uploads cannot go on after a restart or on another instance: set http.secret.',
-    );
-  }
-  return {
-    urls: { host: hostRoot(http.host), relative: http.relativeurls, prefix: http.prefix ?? '/' },
-    secret: createSecretKey(
-      http.secret === undefined || http.secret.isEmpty
-        ? randomBytes(32)
-        : Buffer.from(http.secret.reveal()),
-    ),
-    headers: Object.entries(http.headers).flatMap(([name, values]) =>
-      values.map((value): [string, string] => [name, value]),
-    ),
-    isReadOnly: storage.maintenance.readonly.enabled,
-    redirectBlobs: !storage.redirect.disable,
-    maxCatalogEntries: catalog.maxentries,
-    maxTags: tags.maxtags,
-    includeReferences: notifications.events.includereferences,
   };
 }
 

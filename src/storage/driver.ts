@@ -33,6 +33,8 @@ export type WriteStep =
       readonly kind: 'put';
       readonly path: string;
       readonly content: Uint8Array | string;
+      /** False: a power cut may undo it, as with `put`; it is still seen whole or not at all. */
+      readonly durable?: boolean;
     }
   /** Replaces `to`. With `keepExisting`, an existing `to` stays and `from` is left alone. */
   | {

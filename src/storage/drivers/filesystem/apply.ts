@@ -31,6 +31,8 @@ export interface ApplyParts {
   toFile(path: string): string;
 }
 
+type PutStep = WriteStep & { readonly kind: 'put' };
+
 /** A step with its first round done. */
 interface Prepared {
   readonly step: WriteStep;
@@ -68,7 +70,8 @@ export async function applySteps(parts: ApplyParts, steps: readonly WriteStep[])
     for (const one of prepared) {
       await makeVisible(parts, one);
     }
-    await parts.directories.sync(new Set(prepared.map((one) => dirname(one.target))));
+    const durable = prepared.filter(({ step }) => isDurable(step));
+    await parts.directories.sync(new Set(durable.map((one) => dirname(one.target))));
   } catch (error) {
     await allDone(prepared.map((one) => dropTemp(one)));
     throw toDriverError(error, prepared[0]?.path ?? '/');
@@ -111,10 +114,14 @@ async function writeAndClose(fd: number, content: Uint8Array | string): Promise<
   }
 }
 
+function isDurable(step: WriteStep): boolean {
+  return step.kind === 'move' || step.durable !== false;
+}
+
 async function prepare(parts: ApplyParts, one: Prepared): Promise<void> {
   try {
     if (one.step.kind === 'put') {
-      one.temp = await writeTemp(parts.directories, one.target, one.step.content);
+      one.temp = await writeTemp(parts.directories, one.target, one.step);
     } else {
       one.isNewFolder = await parts.directories.make(dirname(one.target));
     }
@@ -126,7 +133,7 @@ async function prepare(parts: ApplyParts, one: Prepared): Promise<void> {
 async function makeVisible(parts: ApplyParts, one: Prepared): Promise<void> {
   try {
     if (one.step.kind === 'put') {
-      await renameTemp(parts.directories, one, one.step.content);
+      await renameTemp(parts.directories, one, one.step);
     } else {
       await moveFile(parts, one.step, one);
     }
@@ -135,16 +142,15 @@ async function makeVisible(parts: ApplyParts, one: Prepared): Promise<void> {
   }
 }
 
-async function writeTemp(
-  directories: Directories,
-  target: string,
-  content: Uint8Array | string,
-): Promise<string> {
+async function writeTemp(directories: Directories, target: string, step: PutStep): Promise<string> {
   const temp = tempBeside(target);
   const fd = await directories.within(dirname(target), () => openFile(temp, openFlags.createNew));
   try {
+    const { content } = step;
     await writeAllAt(fd, typeof content === 'string' ? Buffer.from(content) : content, 0);
-    await syncData(fd);
+    if (isDurable(step)) {
+      await syncData(fd);
+    }
   } catch (error) {
     await closeUnsynced(fd);
     await removeFile(temp).catch(() => {
@@ -156,14 +162,10 @@ async function writeTemp(
   return temp;
 }
 
-async function renameTemp(
-  directories: Directories,
-  one: Prepared,
-  content: Uint8Array | string,
-): Promise<void> {
+async function renameTemp(directories: Directories, one: Prepared, step: PutStep): Promise<void> {
   await directories.within(dirname(one.target), async () => {
     // ENOENT: a delete of the folder took the temp file with it. Then once more, in a new folder.
-    one.temp ??= await writeTemp(directories, one.target, content);
+    one.temp ??= await writeTemp(directories, one.target, step);
     const { temp } = one;
     one.temp = undefined;
     try {
