@@ -216,8 +216,8 @@ onBothFrontEnds('uploads', {}, (on) => {
       );
       const standsAt = async (range: string): Promise<boolean> =>
         (await on.api.get(location.href)).headers.range === range;
-      await vi.waitUntil(() => standsAt('0-399'), { timeout: 10_000 });
       connection.end();
+      await vi.waitUntil(() => standsAt('0-399'), { timeout: 10_000 });
       // The session is free again once the server noticed.
       await vi.waitUntil(
         async () => {
