@@ -90,9 +90,19 @@ export class StreamBody implements RequestBody {
   /** The connection ended or was given up: what came so far is still given out, then `read` rejects. */
   fail(error: unknown): void {
     if (this.#state !== 'open' && this.#state !== 'unread') return;
+    this.#keepBuffered();
     this.#state = 'failed';
     this.#failure = error;
     this.#advance();
+  }
+
+  /** What Node has read off the socket but not handed out: nobody else would, once the stream is destroyed. */
+  #keepBuffered(): void {
+    this.#stream.removeListener('data', this.#onData);
+    const rest = this.#stream.read() as Buffer | null;
+    if (rest !== null) {
+      this.#uncopied = this.#uncopied === undefined ? rest : Buffer.concat([this.#uncopied, rest]);
+    }
   }
 
   #start(): void {
