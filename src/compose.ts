@@ -38,6 +38,7 @@ import type { DescriptorCache } from './registry/descriptor-cache.ts';
 import { UploadPurger } from './registry/purge-uploads.ts';
 import { UploadSessions } from './registry/upload-session.ts';
 import { inlineBodyStore } from './storage/body-store.ts';
+import { countedBodyStore } from './storage/counted-body-store.ts';
 import type { StorageDriver } from './storage/driver.ts';
 import { createDriver, portableDriver } from './storage/drivers/table.ts';
 import { wrapWithMiddleware } from './storage/middleware/table.ts';
@@ -139,6 +140,7 @@ async function start(
     workers,
     thread,
     descriptors: cache.descriptors,
+    metrics,
     logger,
   });
   const uploads = new UploadSessions(registry);
@@ -296,18 +298,20 @@ function createContext(
     workers: WorkerPool;
     thread: StorageThread | undefined;
     descriptors: DescriptorCache;
+    metrics: Metrics;
     logger: Logger;
   },
 ): RegistryContext {
-  const { descriptors, driver, logger, thread, workers } = parts;
+  const { descriptors, driver, logger, metrics, thread, workers } = parts;
   const inline =
     thread === undefined ? inlineBodyStore(driver) : threadedBodyStore(thread, workers);
   const { smallbody } = config.workers;
+  const bodies = driver.abilities.sharedAcrossThreads
+    ? splitBodyStore(inline, workers, smallbody)
+    : inline;
   return {
     driver,
-    bodies: driver.abilities.sharedAcrossThreads
-      ? splitBodyStore(inline, workers, smallbody)
-      : inline,
+    bodies: metrics.isOn ? countedBodyStore(bodies, metrics) : bodies,
     descriptors,
     ...createCaches(),
     logger,

@@ -32,11 +32,17 @@ export interface CacheObserver {
   hit(): void;
 }
 
+/** What a Map and an LRUCache have in common. */
+interface Entries {
+  get(key: string): BlobFacts | undefined;
+  set(key: string, facts: BlobFacts): unknown;
+  delete(key: string): unknown;
+}
+
 /** `size` 0 = the configured "no limit": bounded by memory alone, as the operator asked. */
 export function inMemoryDescriptorCache(size: number, observer: CacheObserver): DescriptorCache {
-  const entries: Pick<LRUCache<string, BlobFacts>, 'get' | 'set' | 'delete'> = size > 0
-    ? new LRUCache({ max: size })
-    : unbounded();
+  const entries: Entries =
+    size > 0 ? new LRUCache<string, BlobFacts>({ max: size }) : new Map<string, BlobFacts>();
   const key = (name: RepositoryName, digest: Digest): string => `${name}@${digest}`;
   return {
     get(name, digest): BlobFacts | undefined {
@@ -54,8 +60,4 @@ export function inMemoryDescriptorCache(size: number, observer: CacheObserver): 
       entries.delete(key(name, digest));
     },
   };
-}
-
-function unbounded(): Pick<LRUCache<string, BlobFacts>, 'get' | 'set' | 'delete'> {
-  return new Map<string, BlobFacts>() as unknown as LRUCache<string, BlobFacts>;
 }
