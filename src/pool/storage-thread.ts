@@ -19,6 +19,7 @@ import type {
 } from '../worker/protocol.ts';
 import { workerEntryUrl } from './entry-url.ts';
 import { rebuildError } from './rebuild-error.ts';
+import { ThreadLoading } from './thread-loading.ts';
 
 /** Calls that may be under way; beyond that storage is not keeping up and clients are told so. */
 const maxPending = 20_000;
@@ -46,6 +47,7 @@ export class StorageThread {
   readonly #driverName: string;
   readonly #logger: Logger;
   readonly #pending: Map<number, Pending> = new Map();
+  readonly #loading: ThreadLoading;
   readonly #sweep: NodeJS.Timeout;
   #port: MessagePort;
   #batch: StorageCall[] = [];
@@ -66,6 +68,7 @@ export class StorageThread {
       idleTimeout: Number.POSITIVE_INFINITY,
       recordTiming: false,
     });
+    this.#loading = new ThreadLoading(this.#piscina);
     this.#piscina.on('error', () => {});
     this.#port = this.#start();
     this.#sweep = setInterval(() => this.#expire(), sweepMs);
@@ -127,6 +130,7 @@ export class StorageThread {
     while (this.#pending.size > 0) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
+    await this.#loading.done(this.#died);
     this.#port.close();
     await this.#piscina.destroy();
   }

@@ -28,6 +28,7 @@ import type {
 import { workerEntryUrl } from './entry-url.ts';
 import type { WorkersOptions } from './options.ts';
 import { rebuildError } from './rebuild-error.ts';
+import { ThreadLoading } from './thread-loading.ts';
 
 /** Jobs that one thread keeps going: they wait for the disk most of the time, and syncs of many are one journal commit. */
 const jobsPerWorker = 32;
@@ -50,6 +51,7 @@ export interface PoolState {
 
 export class WorkerPool implements BodyStore {
   readonly #piscina: Piscina<WorkerJob, WorkerResult<JobValues[keyof JobValues]>>;
+  readonly #loading: ThreadLoading;
   readonly #driver: DriverSpec;
   readonly #maxInFlightBytes: number;
   readonly #waiting: (() => void)[] = [];
@@ -74,6 +76,7 @@ export class WorkerPool implements BodyStore {
       recordTiming: false,
       resourceLimits: { maxOldGenerationSizeMb: workerHeapMb },
     });
+    this.#loading = new ThreadLoading(this.#piscina);
     this.#piscina.on('workerDestroy', () => {
       this.#died += this.#isClosing ? 0 : 1;
     });
@@ -131,6 +134,7 @@ export class WorkerPool implements BodyStore {
   /** Waits for running jobs up to the pool's own limit, then ends the threads. */
   async close(): Promise<void> {
     this.#isClosing = true;
+    await this.#loading.done(this.#died);
     await this.#piscina.close({ force: false });
   }
 

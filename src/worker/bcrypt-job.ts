@@ -4,6 +4,7 @@
  */
 
 import { compareSync } from 'bcryptjs';
+import { tellLoaded } from './loaded.ts';
 
 export interface VerifyPasswordJob {
   readonly password: string;
@@ -20,3 +21,5 @@ export interface VerifyPasswordJob {
 export function verifyPassword(job: VerifyPasswordJob): Promise<boolean> {
   return Promise.resolve(compareSync(job.password, job.hash));
 }
+
+tellLoaded();

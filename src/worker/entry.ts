@@ -6,6 +6,7 @@ import { appendUpload, digestFile, publishUpload, putWhole } from '../storage/ap
 import type { StorageDriver } from '../storage/driver.ts';
 import { openPortableDriver } from '../storage/drivers/table.ts';
 import { failure } from './failure.ts';
+import { tellLoaded } from './loaded.ts';
 import { portSource } from './port-source.ts';
 import type {
   AppendJob,
@@ -93,3 +94,5 @@ export default async function work(
     return failure(error);
   }
 }
+
+tellLoaded();
