@@ -7,6 +7,7 @@ import type { Access, AccessController, Grant, TokenIssuer } from '../auth/acces
 import { CodedError, isAbort } from '../errors.ts';
 import { createClientAddresses } from '../observe/client-address.ts';
 import type { Logger } from '../observe/logger.ts';
+import type { RequestClock, SpentTimes } from '../observe/phases.ts';
 import { requestId } from '../observe/request-log.ts';
 import type { Tracer } from '../observe/tracing.ts';
 import { type RepositoryName, tryParseRepositoryName } from '../oci/reference.ts';
@@ -38,6 +39,8 @@ export interface RequestRecord {
   readonly userName: string;
   readonly errors: readonly ErrorEntry[] | undefined;
   readonly authMs: number | undefined;
+  /** Only when the log wants them. */
+  readonly times: SpentTimes | undefined;
 }
 
 /** Told of each request; `compose` joins logs and metrics behind it. */
@@ -54,8 +57,8 @@ export interface DispatchParts {
   readonly tracer: Tracer;
   /** True while a health check fails: everything is answered 503 (reference 5). */
   readonly isUnhealthy: () => boolean;
-  /** `instance` clock for phases; milliseconds. */
-  readonly clock: () => number;
+  /** Measures the phases of requests, when the log wants them. */
+  readonly clock: RequestClock | undefined;
 }
 
 /** Facts gathered while a request runs. */
@@ -69,6 +72,7 @@ class Progress implements RequestRecord {
   userName = '';
   errors: readonly ErrorEntry[] | undefined;
   authMs: number | undefined;
+  times: SpentTimes | undefined;
   #id: string | undefined;
 
   constructor(exchange: Exchange) {
@@ -97,8 +101,16 @@ export class Dispatcher implements RequestHandler {
   handle(exchange: Exchange): Reply | Promise<Reply> {
     const progress = new Progress(exchange);
     this.#running.set(exchange, progress);
-    const { tracer } = this.#parts;
-    return tracer.isOn ? this.#traced(progress, tracer) : this.#answer(progress);
+    const { clock, tracer } = this.#parts;
+    const answer = (): Reply | Promise<Reply> =>
+      tracer.isOn ? this.#traced(progress, tracer) : this.#answer(progress);
+    if (clock === undefined) {
+      return answer();
+    }
+    return clock.measure((times) => {
+      progress.times = times;
+      return answer();
+    });
   }
 
   /** The request's own span; those of auth and storage hang below it. */
@@ -213,15 +225,15 @@ export class Dispatcher implements RequestHandler {
     match: RouteMatch,
     query: URLSearchParams,
   ): Promise<Grant> | Grant {
-    const { access, clock } = this.#parts;
+    const { access } = this.#parts;
     const { required, optional } = accessFor(match, progress.exchange.method, query);
-    const startedAtMs = clock();
+    const startedAtMs = performance.now();
     const grant = access.authorize(progress.exchange, required, optional);
     if (!(grant instanceof Promise)) {
       return grant;
     }
     return grant.finally(() => {
-      progress.authMs = clock() - startedAtMs;
+      progress.authMs = performance.now() - startedAtMs;
     });
   }
 

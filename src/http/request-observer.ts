@@ -65,7 +65,14 @@ function facts(record: RequestRecord): object {
     uploadId: record.uploadId,
     user: record.userName || undefined,
     errors: record.errors,
-    phases: record.authMs === undefined ? undefined : { auth: record.authMs },
+    phases:
+      record.times === undefined
+        ? undefined
+        : {
+            auth: record.authMs,
+            storage: record.times.storageMs || undefined,
+            hash: record.times.hashMs || undefined,
+          },
   };
 }
 

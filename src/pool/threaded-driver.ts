@@ -1,6 +1,6 @@
 /**
  * A driver whose short operations run on the storage thread. What streams (open) or walks (list) stays here, where one
- * call more or less does not matter; both see the same files.
+ * call more or less does not matter; both see the same files. What was used a moment ago is looked at here (glances.ts).
  */
 
 import type { ByteSource } from '../bytes.ts';
@@ -9,6 +9,7 @@ import { type BodySource, type BodyStore, readBody } from '../storage/body-store
 import type {
   Durability,
   FileFacts,
+  FileMark,
   FileWriter,
   ListEntry,
   ListOptions,
@@ -16,20 +17,49 @@ import type {
   StorageDriver,
   WriteStep,
 } from '../storage/driver.ts';
+import type { Glances } from '../storage/drivers/filesystem/glances.ts';
 import type { StorageThread } from './storage-thread.ts';
 
-export function threadedDriver(local: StorageDriver, thread: StorageThread): StorageDriver {
+export function threadedDriver(
+  local: StorageDriver,
+  thread: StorageThread,
+  glances?: Glances,
+): StorageDriver {
   const purge = local.purgeUploads?.bind(local);
   const call = <T>(...args: Parameters<StorageThread['call']>): Promise<T> =>
     thread.call(...args) as Promise<T>;
   return {
     name: local.name,
     abilities: local.abilities,
-    get: async (path: string): Promise<Buffer> => asBuffer(await call<Uint8Array>('get', [path])),
+    async get(path: string): Promise<Buffer> {
+      if (glances === undefined) {
+        return asBuffer(await call<Uint8Array>('get', [path]));
+      }
+      const seen = glances.content(path);
+      if (seen !== undefined) {
+        return Buffer.from(seen);
+      }
+      const { content, mark } = await call<MarkedContent>('getMarked', [path]);
+      const bytes = asBuffer(content);
+      if (mark !== undefined) {
+        glances.keep(path, Buffer.from(bytes), mark);
+      }
+      return bytes;
+    },
     put: (path: string, content: Uint8Array | string, options?: Durability): Promise<void> =>
       call('put', [path, content, options]),
     apply: (steps: readonly WriteStep[]): Promise<void> => call('apply', [steps]),
-    stat: (path: string): Promise<FileFacts | undefined> => call('stat', [path]),
+    async stat(path: string): Promise<FileFacts | undefined> {
+      const seen = glances?.facts(path);
+      if (seen !== undefined) {
+        return seen;
+      }
+      const facts = await call<FileFacts | undefined>('stat', [path]);
+      if (facts?.isDirectory === false) {
+        glances?.saw(path);
+      }
+      return facts;
+    },
     delete: (path: string, options?: Durability): Promise<void> => call('delete', [path, options]),
     uploadSizeBytes: (path: string): Promise<number | undefined> => call('uploadSizeBytes', [path]),
     move: (from: string, to: string): Promise<void> =>
@@ -97,6 +127,11 @@ async function readSmall(body: BodySource): Promise<SmallBody> {
 
 function bodyFailed(): Error {
   return new Error('body failed');
+}
+
+interface MarkedContent {
+  readonly content: Uint8Array;
+  readonly mark?: FileMark;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -14,6 +14,15 @@ export interface FileFacts {
   readonly modifiedAtMs: number;
 }
 
+/** Tells a file's content from what it may be changed to later. Structured-clone-safe. */
+export interface FileMark {
+  readonly dev: number;
+  readonly ino: number;
+  readonly ctimeMs: number;
+  readonly mtimeMs: number;
+  readonly sizeBytes: number;
+}
+
 export interface ListEntry {
   /** One path component, not the full path. */
   readonly name: string;
@@ -73,6 +82,12 @@ export interface StorageDriver {
 
   /** The whole of a small file. @throws PathNotFoundError */
   get(path: string): Promise<Buffer>;
+
+  /**
+   * As `get`, with a mark by which the reader can tell that the file has not changed since; none when it changed so
+   * lately that a second change might look the same. Only where files have such marks.
+   */
+  getMarked?(path: string): Promise<{ readonly content: Buffer; readonly mark?: FileMark }>;
 
   /**
    * Creates or replaces a whole file and its parents: readers see the old or the new content, never a mix; durable on

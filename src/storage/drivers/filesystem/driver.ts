@@ -27,7 +27,7 @@ import { ListingCache } from './listing-cache.ts';
 import type { FilesystemOptions } from './options.ts';
 import { openReader } from './reader.ts';
 import { removeTree } from './remove.ts';
-import { SmallFileCache } from './small-file-cache.ts';
+import { type SmallFile, SmallFileCache } from './small-file-cache.ts';
 import { removeStaleTemps } from './stale-temps.ts';
 import { openFileWriter } from './writer.ts';
 
@@ -59,6 +59,10 @@ class FilesystemDriver implements StorageDriver {
 
   get(path: string): Promise<Buffer> {
     return translating(path, this.#smallFiles.get(this.#toFile(path)));
+  }
+
+  getMarked(path: string): Promise<SmallFile> {
+    return translating(path, this.#smallFiles.getMarked(this.#toFile(path)));
   }
 
   put(path: string, content: Uint8Array | string, options: Durability = {}): Promise<void> {

@@ -1,0 +1,133 @@
+/** What may be told from a glance and what must be asked of the driver, on real files. */
+
+import fs from 'node:fs';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import type { FileMark } from '../../../../src/storage/driver.ts';
+import { Glances } from '../../../../src/storage/drivers/filesystem/glances.ts';
+import { type TempFolder, tempFolder } from '../../../support/temp-folder.ts';
+
+let folder: TempFolder;
+let file: string;
+let glances: Glances;
+
+beforeAll(async () => {
+  folder = await tempFolder();
+});
+
+beforeEach(() => {
+  file = `${folder.path}/link`;
+  fs.writeFileSync(file, 'sha256:aa');
+  const opened = Glances.open(folder.path);
+  if (opened === undefined) {
+    throw new Error('the temp folder is not on a local file system');
+  }
+  glances = opened;
+});
+
+afterEach(() => vi.restoreAllMocks());
+afterAll(() => folder.remove());
+
+function mark(): FileMark {
+  const { ctimeMs, dev, ino, mtimeMs, size } = fs.statSync(file);
+  return { dev, ino, ctimeMs, mtimeMs, sizeBytes: size };
+}
+
+function keep(content = 'sha256:aa', at: FileMark = mark()): void {
+  glances.keep('/link', Buffer.from(content), at);
+}
+
+it('tells nothing of a file that the driver was not asked about', () => {
+  expect([glances.content('/link'), glances.facts('/link')]).toEqual([undefined, undefined]);
+});
+
+it('tells the content of a file that has not changed', () => {
+  keep();
+  expect(glances.content('/link')?.toString()).toBe('sha256:aa');
+  expect(glances.content('/link')?.toString()).toBe('sha256:aa');
+});
+
+it.each([
+  ['written in place', (): void => fs.writeFileSync(file, 'sha256:bb')],
+  [
+    'replaced by rename, with the times of the old one',
+    (): void => {
+      const { atime, mtime } = fs.statSync(file);
+      fs.writeFileSync(`${file}.new`, 'sha256:bb');
+      fs.utimesSync(`${file}.new`, atime, mtime);
+      fs.renameSync(`${file}.new`, file);
+    },
+  ],
+  ['removed', (): void => fs.rmSync(file)],
+  [
+    'replaced by a folder',
+    (): void => {
+      fs.rmSync(file);
+      fs.mkdirSync(file);
+    },
+  ],
+])('asks the driver about a file that was %s', async (_, change) => {
+  keep();
+  // Times tick in steps: the same size and inode within one of them would be the same mark.
+  await vi.waitUntil(() => Date.now() - mark().ctimeMs > 20, { interval: 5 });
+  change();
+  try {
+    expect(glances.content('/link')).toBeUndefined();
+    expect(glances.content('/link')).toBeUndefined();
+  } finally {
+    fs.rmSync(file, { recursive: true, force: true });
+  }
+});
+
+it('tells facts as they are now, and nothing of what is no file any more', () => {
+  glances.saw('/link');
+  expect(glances.facts('/link')).toMatchObject({ isDirectory: false, sizeBytes: 9 });
+  fs.appendFileSync(file, 'more');
+  expect(glances.facts('/link')).toMatchObject({ sizeBytes: 13 });
+  fs.rmSync(file);
+  expect(glances.facts('/link')).toBeUndefined();
+});
+
+it('keeps nothing from another device', () => {
+  keep('sha256:aa', { ...mark(), dev: -1 });
+  expect(glances.content('/link')).toBeUndefined();
+});
+
+it('is not there on file systems that may keep a stat waiting, nor without a root', () => {
+  expect(Glances.open('/proc')).toBeUndefined();
+  expect(Glances.open(`${folder.path}/missing`)).toBeUndefined();
+});
+
+/** Lets each glance take so long, by a clock of ours. */
+function glancesTake(ms: number): { advance(by: number): void } {
+  let nowMs = 1000;
+  vi.spyOn(performance, 'now').mockImplementation(() => {
+    nowMs += ms;
+    return nowMs;
+  });
+  return {
+    advance: (by) => {
+      nowMs += by;
+    },
+  };
+}
+
+it('rests when glances are slow again and again, and goes on afterwards', () => {
+  keep();
+  const clock = glancesTake(5);
+  const answers = [1, 2, 3, 4, 5].map(() => glances.content('/link') !== undefined);
+  expect(answers).toEqual([true, true, true, false, false]);
+  clock.advance(1000);
+  expect(glances.content('/link')).toBeDefined();
+});
+
+it('does not rest for a slow glance now and then', () => {
+  keep();
+  for (let round = 0; round < 20; round += 1) {
+    glancesTake(5);
+    expect(glances.content('/link')).toBeDefined();
+    glancesTake(0.01);
+    for (let quick = 0; quick < 60; quick += 1) {
+      expect(glances.content('/link')).toBeDefined();
+    }
+  }
+});
