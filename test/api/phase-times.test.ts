@@ -40,7 +40,9 @@ describe.each(frontEnds)('phases of requests on %s', (frontEnd) => {
     const location = await api.startUpload('phases');
     const id = `${frontEnd}-push-${size}`;
     await api.patch(location, noise(sizeBytes), { 'x-request-id': id });
-    expect(await lineOf(id)).toMatch(/ timing\.hash="?[\d.]+(?:ns|µs|ms|s)"? timing\.storage="?[\d.]/);
+    expect(await lineOf(id)).toMatch(
+      / timing\.hash="?[\d.]+(?:ns|µs|ms|s)"? timing\.storage="?[\d.]/,
+    );
   });
 
   it('show storage of a download, and no hash', async () => {
