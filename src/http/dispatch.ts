@@ -23,6 +23,9 @@ import { urlRoot } from './urls.ts';
 
 const apiVersion: readonly [string, string] = ['Docker-Distribution-Api-Version', 'registry/2.0'];
 
+/** Of most requests; nobody changes a query. */
+const noQuery = new URLSearchParams();
+
 /** An OAuth2 token request is a few hundred bytes. */
 const maxFormBytes = 64 * 1024;
 
@@ -45,6 +48,8 @@ export interface RequestRecord {
 
 /** Told of each request; `compose` joins logs and metrics behind it. */
 export interface RequestObserver {
+  /** Whether it looks at the client's address of each request. */
+  readonly wantsAddresses: boolean;
   started(route: RouteName): void;
   finished(record: RequestRecord, reply: Reply | undefined, sentBytes: number): void;
 }
@@ -88,7 +93,6 @@ class Progress implements RequestRecord {
 
 export class Dispatcher implements RequestHandler {
   readonly #parts: DispatchParts;
-  readonly #running: WeakMap<Exchange, Progress> = new WeakMap();
   readonly #clientAddress: ReturnType<typeof createClientAddresses>;
   readonly #headers: ReplyHeaders;
 
@@ -100,8 +104,11 @@ export class Dispatcher implements RequestHandler {
 
   handle(exchange: Exchange): Reply | Promise<Reply> {
     const progress = new Progress(exchange);
-    this.#running.set(exchange, progress);
-    const { clock, tracer } = this.#parts;
+    exchange.handlerState = progress;
+    const { clock, observer, tracer } = this.#parts;
+    if (observer.wantsAddresses) {
+      void exchange.remoteAddress;
+    }
     const answer = (): Reply | Promise<Reply> =>
       tracer.isOn ? this.#traced(progress, tracer) : this.#answer(progress);
     if (clock === undefined) {
@@ -161,11 +168,11 @@ export class Dispatcher implements RequestHandler {
   }
 
   finished(exchange: Exchange, reply: Reply | undefined, sentBytes: number): void {
-    const progress = this.#running.get(exchange);
-    if (progress === undefined) {
+    const progress = exchange.handlerState;
+    if (!(progress instanceof Progress)) {
       return;
     }
-    this.#running.delete(exchange);
+    exchange.handlerState = undefined;
     try {
       this.#parts.observer.finished(progress, reply, sentBytes);
     } catch (error) {
@@ -203,7 +210,7 @@ export class Dispatcher implements RequestHandler {
     progress.reference = match.reference;
     this.#parts.observer.started(match.route);
     try {
-      const query = new URLSearchParams(exchange.rawQuery);
+      const query = exchange.rawQuery === '' ? noQuery : new URLSearchParams(exchange.rawQuery);
       const pending = this.#authorize(progress, match, query);
       const grant = pending instanceof Promise ? await pending : pending;
       progress.userName = grant.userName;
@@ -336,6 +343,8 @@ export class Dispatcher implements RequestHandler {
     const entries = errorEntries(error);
     progress.errors = entries;
     if (entries[0].code === 'UNKNOWN' && !isAbort(error)) {
+      // A failure of ours is logged with the client's address, whatever the level.
+      void progress.exchange.remoteAddress;
       this.#parts.logger.error('request failed', { path: progress.exchange.path, error });
     }
     const reply = errorReply(entries, headers, error);

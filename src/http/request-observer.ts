@@ -23,6 +23,7 @@ export function createRequestObserver(parts: ObserverParts): RequestObserver {
   const addressOf = createClientAddresses(logger);
   const wantsLog = logger.isEnabled('info');
   return {
+    wantsAddresses: accessLog !== undefined || wantsLog,
     started(route): void {
       metrics.requestStarted(route);
     },

@@ -28,6 +28,13 @@ export function threadedDriver(
   const purge = local.purgeUploads?.bind(local);
   const call = <T>(...args: Parameters<StorageThread['call']>): Promise<T> =>
     thread.call(...args) as Promise<T>;
+  const change = async (...args: Parameters<StorageThread['call']>): Promise<void> => {
+    try {
+      await thread.call(...args);
+    } finally {
+      glances?.changed();
+    }
+  };
   return {
     name: local.name,
     abilities: local.abilities,
@@ -47,8 +54,8 @@ export function threadedDriver(
       return bytes;
     },
     put: (path: string, content: Uint8Array | string, options?: Durability): Promise<void> =>
-      call('put', [path, content, options]),
-    apply: (steps: readonly WriteStep[]): Promise<void> => call('apply', [steps]),
+      change('put', [path, content, options]),
+    apply: (steps: readonly WriteStep[]): Promise<void> => change('apply', [steps]),
     async stat(path: string): Promise<FileFacts | undefined> {
       const seen = glances?.facts(path);
       if (seen !== undefined) {
@@ -60,10 +67,11 @@ export function threadedDriver(
       }
       return facts;
     },
-    delete: (path: string, options?: Durability): Promise<void> => call('delete', [path, options]),
+    delete: (path: string, options?: Durability): Promise<void> =>
+      change('delete', [path, options]),
     uploadSizeBytes: (path: string): Promise<number | undefined> => call('uploadSizeBytes', [path]),
     move: (from: string, to: string): Promise<void> =>
-      call('apply', [[{ kind: 'move', from, to }]]),
+      change('apply', [[{ kind: 'move', from, to }]]),
     open: (path, options): Promise<ByteSource> => local.open(path, options),
     list: (path: string, options?: ListOptions): Promise<readonly ListEntry[] | undefined> =>
       local.list(path, options),
@@ -74,7 +82,7 @@ export function threadedDriver(
       ? {}
       : {
           renameFolder: (from: string, to: string): Promise<void> =>
-            call('renameFolder', [from, to]),
+            change('renameFolder', [from, to]),
         }),
     ...(purge === undefined ? {} : { purgeUploads: purge }),
     close: () => local.close(),

@@ -4,6 +4,8 @@
  * For the main thread, in front of the storage thread, which is asked about everything else.
  *
  * Nothing is believed that was not looked at: every glance is a stat, so changes by other processes are seen at once.
+ * Only requests that came in together (one turn of the event loop) share a stat: all of them had been sent when it was
+ * made, so none can tell it from one of its own. What this process writes meanwhile ends the sharing.
  * A network file system may keep a stat waiting, so there are no glances there. Should a local one do so again and
  * again (memory so short that the kernel forgets), glances rest a hundred times as long as the last one took, so that
  * the thread loses some 3 % of its time at most. One slow glance says nothing: the thread may just have lost its core.
@@ -43,6 +45,9 @@ export class Glances {
   readonly #seen: Set<string> = new Set();
   #restsUntilMs = 0;
   #strikes = 0;
+  /** Stats of this turn of the loop. */
+  readonly #thisTurn: Map<string, Stats> = new Map();
+  readonly #endTurn = (): void => this.#thisTurn.clear();
 
   /** @param dev  Device of the root: other mounts below it may be of another kind. */
   private constructor(root: string, dev: number) {
@@ -109,11 +114,31 @@ export class Glances {
     }
   }
 
+  /** Something below the root was changed by this process. */
+  changed(): void {
+    this.#thisTurn.clear();
+  }
+
   #isResting(): boolean {
     return this.#restsUntilMs > 0 && performance.now() < this.#restsUntilMs;
   }
 
   #stat(path: string): Stats | undefined {
+    const shared = this.#thisTurn.get(path);
+    if (shared !== undefined) {
+      return shared;
+    }
+    const facts = this.#freshStat(path);
+    if (facts !== undefined) {
+      if (this.#thisTurn.size === 0) {
+        setImmediate(this.#endTurn);
+      }
+      this.#thisTurn.set(path, facts);
+    }
+    return facts;
+  }
+
+  #freshStat(path: string): Stats | undefined {
     const startedAtMs = performance.now();
     let facts: Stats | undefined;
     try {
