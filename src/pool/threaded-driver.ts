@@ -6,16 +6,17 @@
 import type { ByteSource } from '../bytes.ts';
 import type { AppendOutcome, AppendRequest } from '../storage/append-upload.ts';
 import { type BodySource, type BodyStore, readBody } from '../storage/body-store.ts';
-import type {
-  Durability,
-  FileFacts,
-  FileMark,
-  FileWriter,
-  ListEntry,
-  ListOptions,
-  RedirectRequest,
-  StorageDriver,
-  WriteStep,
+import {
+  type Durability,
+  type FileFacts,
+  type FileMark,
+  type FileWriter,
+  type ListEntry,
+  type ListOptions,
+  PathNotFoundError,
+  type RedirectRequest,
+  type StorageDriver,
+  type WriteStep,
 } from '../storage/driver.ts';
 import type { Glances } from '../storage/drivers/filesystem/glances.ts';
 import type { StorageThread } from './storage-thread.ts';
@@ -28,11 +29,18 @@ export function threadedDriver(
   const purge = local.purgeUploads?.bind(local);
   const call = <T>(...args: Parameters<StorageThread['call']>): Promise<T> =>
     thread.call(...args) as Promise<T>;
+  /** A call that changes what is stored. */
   const change = async (...args: Parameters<StorageThread['call']>): Promise<void> => {
     try {
       await thread.call(...args);
     } finally {
       glances?.changed();
+    }
+  };
+  const apply = async (steps: readonly WriteStep[]): Promise<void> => {
+    await change('apply', [steps]);
+    for (const step of steps) {
+      glances?.wrote(step.kind === 'put' ? step.path : step.to);
     }
   };
   return {
@@ -46,20 +54,27 @@ export function threadedDriver(
       if (seen !== undefined) {
         return Buffer.from(seen);
       }
+      if (glances.isMissing(path)) {
+        throw new PathNotFoundError(local.name, path);
+      }
       const { content, mark } = await call<MarkedContent>('getMarked', [path]);
       const bytes = asBuffer(content);
-      if (mark !== undefined) {
+      if (mark === undefined) {
+        glances.saw(path);
+      } else {
         glances.keep(path, Buffer.from(bytes), mark);
       }
       return bytes;
     },
-    put: (path: string, content: Uint8Array | string, options?: Durability): Promise<void> =>
-      change('put', [path, content, options]),
-    apply: (steps: readonly WriteStep[]): Promise<void> => change('apply', [steps]),
+    async put(path: string, content: Uint8Array | string, options?: Durability): Promise<void> {
+      await change('put', [path, content, options]);
+      glances?.wrote(path);
+    },
+    apply,
     async stat(path: string): Promise<FileFacts | undefined> {
-      const seen = glances?.facts(path);
+      const seen = glances?.look(path);
       if (seen !== undefined) {
-        return seen;
+        return seen.facts;
       }
       const facts = await call<FileFacts | undefined>('stat', [path]);
       if (facts?.isDirectory === false) {
@@ -69,9 +84,11 @@ export function threadedDriver(
     },
     delete: (path: string, options?: Durability): Promise<void> =>
       change('delete', [path, options]),
-    uploadSizeBytes: (path: string): Promise<number | undefined> => call('uploadSizeBytes', [path]),
-    move: (from: string, to: string): Promise<void> =>
-      change('apply', [[{ kind: 'move', from, to }]]),
+    async uploadSizeBytes(path: string): Promise<number | undefined> {
+      const seen = glances?.look(path);
+      return seen === undefined ? call('uploadSizeBytes', [path]) : seen.facts?.sizeBytes;
+    },
+    move: (from: string, to: string): Promise<void> => apply([{ kind: 'move', from, to }]),
     open: (path, options): Promise<ByteSource> => local.open(path, options),
     list: (path: string, options?: ListOptions): Promise<readonly ListEntry[] | undefined> =>
       local.list(path, options),
@@ -81,8 +98,10 @@ export function threadedDriver(
     ...(local.renameFolder === undefined
       ? {}
       : {
-          renameFolder: (from: string, to: string): Promise<void> =>
-            change('renameFolder', [from, to]),
+          async renameFolder(from: string, to: string): Promise<void> {
+            await change('renameFolder', [from, to]);
+            glances?.saw(to);
+          },
         }),
     ...(purge === undefined ? {} : { purgeUploads: purge }),
     close: () => local.close(),

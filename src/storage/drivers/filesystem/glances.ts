@@ -33,9 +33,24 @@ const maxStrikes = 3;
 /** So many glances of the usual speed make up for a slow one. */
 const glancesPerStrike = 50;
 const restFactor = 100;
-/** Files of which it is remembered that they were there. */
+/** Files and folders of which it is remembered that they were used. */
 const maxSeen = 20_000;
 const orUndefined = { throwIfNoEntry: false } as const;
+
+/** The answer of the file system that there is no such file. */
+const missing = Symbol('missing');
+
+/** What a look at a path told. */
+export interface Sight {
+  /** `undefined`: nothing is there. */
+  readonly facts: FileFacts | undefined;
+}
+
+const nothing: Sight = { facts: undefined };
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'));
+}
 
 export class Glances {
   readonly #root: string;
@@ -75,7 +90,7 @@ export class Glances {
       return undefined;
     }
     const facts = this.#stat(path);
-    if (facts === undefined || !isUnchanged(entry.mark, facts)) {
+    if (facts === undefined || facts === missing || !isUnchanged(entry.mark, facts)) {
       this.#kept.delete(path);
       return undefined;
     }
@@ -83,17 +98,23 @@ export class Glances {
     return entry.content;
   }
 
-  /** Facts of a file as it is now; `undefined`: ask the driver. */
-  facts(path: string): FileFacts | undefined {
-    if (!this.#seen.has(path) || this.#isResting()) {
+  /** A file as it is now, or that there is none; `undefined`: ask the driver. */
+  look(path: string): Sight | undefined {
+    if (!this.#isRecent(path) || this.#isResting()) {
       return undefined;
     }
     const facts = this.#stat(path);
-    if (facts === undefined || !facts.isFile()) {
-      this.#seen.delete(path);
-      return undefined;
+    if (facts === missing) {
+      return nothing;
     }
-    return { isDirectory: false, sizeBytes: facts.size, modifiedAtMs: facts.mtimeMs };
+    return facts?.isFile()
+      ? { facts: { isDirectory: false, sizeBytes: facts.size, modifiedAtMs: facts.mtimeMs } }
+      : undefined;
+  }
+
+  /** True: there surely is no such file. Not asked of what was there a moment ago, which would be in vain. */
+  isMissing(path: string): boolean {
+    return !this.#seen.has(path) && this.look(path) === nothing;
   }
 
   /** Notes what the driver read. `content` must not be changed afterwards. */
@@ -103,7 +124,7 @@ export class Glances {
     }
   }
 
-  /** Notes that the driver found a file. */
+  /** Notes that the driver found a file, or a folder that is about to be used. */
   saw(path: string): void {
     this.#seen.add(path);
     if (this.#seen.size > maxSeen) {
@@ -112,6 +133,13 @@ export class Glances {
         break;
       }
     }
+  }
+
+  /** Notes that the driver wrote a file: the kernel has just walked to it. */
+  wrote(path: string): void {
+    const folder = parentOf(path);
+    this.saw(folder);
+    this.saw(parentOf(folder));
   }
 
   /** Something below the root was changed by this process. */
@@ -123,13 +151,25 @@ export class Glances {
     return this.#restsUntilMs > 0 && performance.now() < this.#restsUntilMs;
   }
 
-  #stat(path: string): Stats | undefined {
+  /**
+   * Whether the kernel will know without the disk. It keeps the names of a folder that was used, so that it can tell of
+   * one that is not there too; and a link or blob has a folder of its own, so one level more.
+   */
+  #isRecent(path: string): boolean {
+    if (this.#seen.has(path)) {
+      return true;
+    }
+    const folder = parentOf(path);
+    return this.#seen.has(folder) || this.#seen.has(parentOf(folder));
+  }
+
+  #stat(path: string): Stats | typeof missing | undefined {
     const shared = this.#thisTurn.get(path);
     if (shared !== undefined) {
       return shared;
     }
     const facts = this.#freshStat(path);
-    if (facts !== undefined) {
+    if (facts !== undefined && facts !== missing) {
       if (this.#thisTurn.size === 0) {
         setImmediate(this.#endTurn);
       }
@@ -138,16 +178,16 @@ export class Glances {
     return facts;
   }
 
-  #freshStat(path: string): Stats | undefined {
+  #freshStat(path: string): Stats | typeof missing | undefined {
     const startedAtMs = performance.now();
-    let facts: Stats | undefined;
+    let facts: Stats | typeof missing | undefined;
     try {
-      facts = statSync(this.#root + path, orUndefined);
+      facts = statSync(this.#root + path, orUndefined) ?? missing;
     } catch {
       // The driver meets the same fault and names it.
     }
     this.#judge(startedAtMs, performance.now());
-    return facts?.dev === this.#dev ? facts : undefined;
+    return facts === missing || facts?.dev === this.#dev ? facts : undefined;
   }
 
   #judge(startedAtMs: number, endedAtMs: number): void {

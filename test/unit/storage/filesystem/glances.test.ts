@@ -38,7 +38,7 @@ function keep(content = 'sha256:aa', at: FileMark = mark()): void {
 }
 
 it('tells nothing of a file that the driver was not asked about', () => {
-  expect([glances.content('/link'), glances.facts('/link')]).toEqual([undefined, undefined]);
+  expect([glances.content('/link'), glances.look('/link')]).toEqual([undefined, undefined]);
 });
 
 it('tells the content of a file that has not changed', () => {
@@ -81,13 +81,30 @@ it.each([
 
 it('tells facts as they are now, and nothing of what is no file any more', async () => {
   glances.saw('/link');
-  expect(glances.facts('/link')).toMatchObject({ isDirectory: false, sizeBytes: 9 });
+  expect(glances.look('/link')?.facts).toMatchObject({ isDirectory: false, sizeBytes: 9 });
   fs.appendFileSync(file, 'more');
   await nextTurn();
-  expect(glances.facts('/link')).toMatchObject({ sizeBytes: 13 });
+  expect(glances.look('/link')?.facts).toMatchObject({ sizeBytes: 13 });
   fs.rmSync(file);
   await nextTurn();
-  expect(glances.facts('/link')).toBeUndefined();
+  expect(glances.look('/link')).toEqual({ facts: undefined });
+});
+
+it('tells what is missing in a folder that was written to, and one level below', () => {
+  expect([glances.look('/other'), glances.isMissing('/other')]).toEqual([undefined, false]);
+  glances.wrote('/link/below');
+  expect(glances.isMissing('/other')).toBe(true);
+  expect(glances.isMissing('/folder/other')).toBe(true);
+  expect(glances.isMissing('/a/b/other')).toBe(false);
+  expect(glances.isMissing('/link')).toBe(false);
+  expect(glances.look('/other')).toEqual({ facts: undefined });
+});
+
+it('asks the driver about what is no file', () => {
+  fs.mkdirSync(`${folder.path}/folder`);
+  glances.saw('/folder');
+  expect(glances.look('/folder')).toBeUndefined();
+  fs.rmdirSync(`${folder.path}/folder`);
 });
 
 it('looks once for requests that came in together, unless something was written meanwhile', async () => {
