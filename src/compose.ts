@@ -41,8 +41,6 @@ import { UploadSessions } from './registry/upload-session.ts';
 import { inlineBodyStore } from './storage/body-store.ts';
 import { countedBodyStore } from './storage/counted-body-store.ts';
 import type { StorageDriver } from './storage/driver.ts';
-import { Glances } from './storage/drivers/filesystem/glances.ts';
-import type { FilesystemOptions } from './storage/drivers/filesystem/options.ts';
 import { createDriver, portableDriver } from './storage/drivers/table.ts';
 import { wrapWithMiddleware } from './storage/middleware/table.ts';
 import { splitBodyStore } from './storage/split-body-store.ts';
@@ -125,10 +123,7 @@ async function start(
       ? new StorageThread(portableDriver(driverName, driverOptions), raw.name, logger)
       : undefined;
   undo.push(() => thread?.close());
-  const placed =
-    thread === undefined
-      ? raw
-      : threadedDriver(raw, thread, openGlances(config.storage.filesystem));
+  const placed = thread === undefined ? raw : threadedDriver(raw, thread);
   const observed = metrics.isOn
     ? timed(placed, (action, seconds) => metrics.storageAction(raw.name, action, seconds))
     : placed;
@@ -284,10 +279,6 @@ async function start(
       return wasClean;
     },
   };
-}
-
-function openGlances(options: FilesystemOptions | undefined): Glances | undefined {
-  return options === undefined ? undefined : Glances.open(options.rootdirectory);
 }
 
 function workerState(workers: WorkerPool, queueLimit: number): WorkerState {

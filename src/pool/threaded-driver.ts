@@ -18,14 +18,10 @@ import {
   type StorageDriver,
   type WriteStep,
 } from '../storage/driver.ts';
-import type { Glances } from '../storage/drivers/filesystem/glances.ts';
 import type { StorageThread } from './storage-thread.ts';
 
-export function threadedDriver(
-  local: StorageDriver,
-  thread: StorageThread,
-  glances?: Glances,
-): StorageDriver {
+export function threadedDriver(local: StorageDriver, thread: StorageThread): StorageDriver {
+  const { glances } = local;
   const purge = local.purgeUploads?.bind(local);
   const call = <T>(...args: Parameters<StorageThread['call']>): Promise<T> =>
     thread.call(...args) as Promise<T>;

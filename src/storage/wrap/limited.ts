@@ -29,6 +29,7 @@ export function limited(driver: StorageDriver, gate: Gate): StorageDriver {
       writerWith(await gate.run(() => driver.openWriter(path, options)), around),
     uploadSizeBytes: (path) => gate.run(() => driver.uploadSizeBytes(path)),
     redirectUrl: (path, request) => driver.redirectUrl(path, request),
+    ...(driver.glances && { glances: driver.glances }),
     ...(getMarked && { getMarked: (path) => gate.run(() => getMarked(path)) }),
     ...(replace && {
       openReplacement: async (path: string) =>

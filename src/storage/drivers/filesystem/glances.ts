@@ -54,7 +54,8 @@ function parentOf(path: string): string {
 
 export class Glances {
   readonly #root: string;
-  readonly #dev: number;
+  /** Device of the root, once it is there: other mounts below it may be of another kind. `null`: no glances here. */
+  #dev: number | null | undefined;
   readonly #kept: KeptFiles = new KeptFiles();
   /** In order of arrival. */
   readonly #seen: Set<string> = new Set();
@@ -64,23 +65,9 @@ export class Glances {
   readonly #thisTurn: Map<string, Stats> = new Map();
   readonly #endTurn = (): void => this.#thisTurn.clear();
 
-  /** @param dev  Device of the root: other mounts below it may be of another kind. */
-  private constructor(root: string, dev: number) {
-    this.#root = root === '/' ? '' : root;
-    this.#dev = dev;
-  }
-
-  /** `undefined` where the root is not on a local file system, or not there yet. */
-  static open(rootDirectory: string): Glances | undefined {
+  constructor(rootDirectory: string) {
     const root = resolve(rootDirectory);
-    try {
-      return localFileSystems.has(statfsSync(root).type)
-        ? new Glances(root, statSync(root).dev)
-        : undefined;
-    } catch {
-      // Whatever is wrong with the root, the driver will say.
-      return undefined;
-    }
+    this.#root = root === '/' ? '' : root;
   }
 
   /** Content of a small file as it is now, not to be changed; `undefined`: ask the driver. */
@@ -112,6 +99,12 @@ export class Glances {
       : undefined;
   }
 
+  /** Facts of a folder that was listed before, as it is now; `undefined`: ask the driver. */
+  folder(path: string): Stats | undefined {
+    const facts = this.#isLocal() && !this.#isResting() ? this.#stat(path) : undefined;
+    return facts !== undefined && facts !== missing && facts.isDirectory() ? facts : undefined;
+  }
+
   /** True: there surely is no such file. Not asked of what was there a moment ago, which would be in vain. */
   isMissing(path: string): boolean {
     return !this.#seen.has(path) && this.look(path) === nothing;
@@ -119,13 +112,16 @@ export class Glances {
 
   /** Notes what the driver read. `content` must not be changed afterwards. */
   keep(path: string, content: Buffer, mark: FileMark): void {
-    if (mark.dev === this.#dev) {
+    if (this.#isLocal() && mark.dev === this.#dev) {
       this.#kept.set(path, { content, mark });
     }
   }
 
   /** Notes that the driver found a file, or a folder that is about to be used. */
   saw(path: string): void {
+    if (!this.#isLocal()) {
+      return;
+    }
     this.#seen.add(path);
     if (this.#seen.size > maxSeen) {
       for (const oldest of this.#seen) {
@@ -145,6 +141,19 @@ export class Glances {
   /** Something below the root was changed by this process. */
   changed(): void {
     this.#thisTurn.clear();
+  }
+
+  #isLocal(): boolean {
+    if (this.#dev === undefined) {
+      try {
+        const root = this.#root || '/';
+        this.#dev = localFileSystems.has(statfsSync(root).type) ? statSync(root).dev : null;
+      } catch {
+        // The root is made by the first write; whatever else is wrong with it, the driver will say.
+        return false;
+      }
+    }
+    return this.#dev !== null;
   }
 
   #isResting(): boolean {

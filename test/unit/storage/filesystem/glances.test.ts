@@ -18,11 +18,7 @@ beforeAll(async () => {
 beforeEach(() => {
   file = `${folder.path}/link`;
   fs.writeFileSync(file, 'sha256:aa');
-  const opened = Glances.open(folder.path);
-  if (opened === undefined) {
-    throw new Error('the temp folder is not on a local file system');
-  }
-  glances = opened;
+  glances = new Glances(folder.path);
 });
 
 afterEach(() => vi.restoreAllMocks());
@@ -131,9 +127,30 @@ it('keeps nothing from another device', () => {
   expect(glances.content('/link')).toBeUndefined();
 });
 
-it('is not there on file systems that may keep a stat waiting, nor without a root', () => {
-  expect(Glances.open('/proc')).toBeUndefined();
-  expect(Glances.open(`${folder.path}/missing`)).toBeUndefined();
+it('tells nothing on file systems that may keep a stat waiting', () => {
+  const elsewhere = new Glances('/proc');
+  elsewhere.saw('/version');
+  expect(elsewhere.look('/version')).toBeUndefined();
+});
+
+it('begins once there is a root', () => {
+  const root = `${folder.path}/later`;
+  const early = new Glances(root);
+  early.saw('/link');
+  expect(early.look('/link')).toBeUndefined();
+  fs.mkdirSync(root);
+  early.saw('/link');
+  expect(early.look('/link')).toEqual({ facts: undefined });
+});
+
+it('tells of a folder as it is now', async () => {
+  fs.mkdirSync(`${folder.path}/listed`);
+  const before = glances.folder('/listed');
+  expect(before?.isDirectory()).toBe(true);
+  fs.mkdirSync(`${folder.path}/listed/new`);
+  await nextTurn();
+  expect(glances.folder('/listed')?.nlink).toBe((before?.nlink ?? 0) + 1);
+  expect(glances.folder('/link')).toBeUndefined();
 });
 
 /** Glances of one turn of the loop share their stats. */
