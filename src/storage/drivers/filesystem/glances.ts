@@ -134,6 +134,7 @@ export class Glances {
   /** Notes that the driver wrote a file: the kernel has just walked to it. */
   wrote(path: string): void {
     const folder = parentOf(path);
+    this.saw(path);
     this.saw(folder);
     this.saw(parentOf(folder));
   }
