@@ -24,6 +24,7 @@ import { Health } from './observe/health.ts';
 import { healthChecks } from './observe/health-checks.ts';
 import type { Logger } from './observe/logger.ts';
 import { createMetrics, type Metrics, noMetrics } from './observe/metrics.ts';
+import { RequestClock } from './observe/phases.ts';
 import { ProxyStats } from './observe/proxy-stats.ts';
 import type { WorkerState } from './observe/read-metrics.ts';
 import { createTracer } from './observe/tracing.ts';
@@ -44,6 +45,7 @@ import { createDriver, portableDriver } from './storage/drivers/table.ts';
 import { wrapWithMiddleware } from './storage/middleware/table.ts';
 import { splitBodyStore } from './storage/split-body-store.ts';
 import { checked } from './storage/wrap/checked.ts';
+import { phased, phasedBodyStore } from './storage/wrap/phased.ts';
 import { timed } from './storage/wrap/timed.ts';
 import { traced } from './storage/wrap/traced.ts';
 import { version } from './version.ts';
@@ -125,8 +127,11 @@ async function start(
   const observed = metrics.isOn
     ? timed(placed, (action, seconds) => metrics.storageAction(raw.name, action, seconds))
     : placed;
+  const { requestLog } = logging;
+  const clock = requestLog.wantsPhases ? new RequestClock() : undefined;
+  const clocked = clock === undefined ? observed : phased(observed, clock);
   const { s3 } = config.storage;
-  const middleware = await wrapWithMiddleware(traced(observed, tracer), config.middleware.storage, {
+  const middleware = await wrapWithMiddleware(traced(clocked, tracer), config.middleware.storage, {
     logger,
     ...(s3 === undefined ? {} : { s3Root: s3.rootdirectory }),
   });
@@ -141,6 +146,7 @@ async function start(
     thread,
     descriptors: cache.descriptors,
     metrics,
+    clock,
     logger,
   });
   const uploads = new UploadSessions(registry);
@@ -222,7 +228,7 @@ async function start(
     tracer,
     observer: createRequestObserver({ ...logging, metrics }),
     isUnhealthy: () => !health.isHealthy,
-    clock: () => performance.now(),
+    clock,
   });
   const { limits } = config.http;
   const frontEnd = await makeFrontEnd({
@@ -299,16 +305,18 @@ function createContext(
     thread: StorageThread | undefined;
     descriptors: DescriptorCache;
     metrics: Metrics;
+    clock: RequestClock | undefined;
     logger: Logger;
   },
 ): RegistryContext {
-  const { descriptors, driver, logger, metrics, thread, workers } = parts;
+  const { clock, descriptors, driver, logger, metrics, thread, workers } = parts;
   const inline =
     thread === undefined ? inlineBodyStore(driver) : threadedBodyStore(thread, workers);
   const { smallbody } = config.workers;
-  const bodies = driver.abilities.sharedAcrossThreads
+  const split = driver.abilities.sharedAcrossThreads
     ? splitBodyStore(inline, workers, smallbody)
     : inline;
+  const bodies = clock === undefined ? split : phasedBodyStore(split, clock);
   return {
     driver,
     bodies: metrics.isOn ? countedBodyStore(bodies, metrics) : bodies,

@@ -7,6 +7,7 @@ import type { Access, AccessController, Grant, TokenIssuer } from '../auth/acces
 import { CodedError, isAbort } from '../errors.ts';
 import { createClientAddresses } from '../observe/client-address.ts';
 import type { Logger } from '../observe/logger.ts';
+import type { RequestClock, SpentTimes } from '../observe/phases.ts';
 import { requestId } from '../observe/request-log.ts';
 import type { Tracer } from '../observe/tracing.ts';
 import { type RepositoryName, tryParseRepositoryName } from '../oci/reference.ts';
@@ -21,6 +22,9 @@ import { matchRoute, type RouteMatch, type RouteName } from './routes.ts';
 import { urlRoot } from './urls.ts';
 
 const apiVersion: readonly [string, string] = ['Docker-Distribution-Api-Version', 'registry/2.0'];
+
+/** Of most requests; nobody changes a query. */
+const noQuery = new URLSearchParams();
 
 /** An OAuth2 token request is a few hundred bytes. */
 const maxFormBytes = 64 * 1024;
@@ -38,10 +42,14 @@ export interface RequestRecord {
   readonly userName: string;
   readonly errors: readonly ErrorEntry[] | undefined;
   readonly authMs: number | undefined;
+  /** Only when the log wants them. */
+  readonly times: SpentTimes | undefined;
 }
 
 /** Told of each request; `compose` joins logs and metrics behind it. */
 export interface RequestObserver {
+  /** Whether it looks at the client's address of each request. */
+  readonly wantsAddresses: boolean;
   started(route: RouteName): void;
   finished(record: RequestRecord, reply: Reply | undefined, sentBytes: number): void;
 }
@@ -54,8 +62,8 @@ export interface DispatchParts {
   readonly tracer: Tracer;
   /** True while a health check fails: everything is answered 503 (reference 5). */
   readonly isUnhealthy: () => boolean;
-  /** `instance` clock for phases; milliseconds. */
-  readonly clock: () => number;
+  /** Measures the phases of requests, when the log wants them. */
+  readonly clock: RequestClock | undefined;
 }
 
 /** Facts gathered while a request runs. */
@@ -69,6 +77,7 @@ class Progress implements RequestRecord {
   userName = '';
   errors: readonly ErrorEntry[] | undefined;
   authMs: number | undefined;
+  times: SpentTimes | undefined;
   #id: string | undefined;
 
   constructor(exchange: Exchange) {
@@ -84,7 +93,6 @@ class Progress implements RequestRecord {
 
 export class Dispatcher implements RequestHandler {
   readonly #parts: DispatchParts;
-  readonly #running: WeakMap<Exchange, Progress> = new WeakMap();
   readonly #clientAddress: ReturnType<typeof createClientAddresses>;
   readonly #headers: ReplyHeaders;
 
@@ -96,9 +104,20 @@ export class Dispatcher implements RequestHandler {
 
   handle(exchange: Exchange): Reply | Promise<Reply> {
     const progress = new Progress(exchange);
-    this.#running.set(exchange, progress);
-    const { tracer } = this.#parts;
-    return tracer.isOn ? this.#traced(progress, tracer) : this.#answer(progress);
+    exchange.handlerState = progress;
+    const { clock, observer, tracer } = this.#parts;
+    if (observer.wantsAddresses) {
+      void exchange.remoteAddress;
+    }
+    const answer = (): Reply | Promise<Reply> =>
+      tracer.isOn ? this.#traced(progress, tracer) : this.#answer(progress);
+    if (clock === undefined) {
+      return answer();
+    }
+    return clock.measure((times) => {
+      progress.times = times;
+      return answer();
+    });
   }
 
   /** The request's own span; those of auth and storage hang below it. */
@@ -149,11 +168,11 @@ export class Dispatcher implements RequestHandler {
   }
 
   finished(exchange: Exchange, reply: Reply | undefined, sentBytes: number): void {
-    const progress = this.#running.get(exchange);
-    if (progress === undefined) {
+    const progress = exchange.handlerState;
+    if (!(progress instanceof Progress)) {
       return;
     }
-    this.#running.delete(exchange);
+    exchange.handlerState = undefined;
     try {
       this.#parts.observer.finished(progress, reply, sentBytes);
     } catch (error) {
@@ -191,7 +210,7 @@ export class Dispatcher implements RequestHandler {
     progress.reference = match.reference;
     this.#parts.observer.started(match.route);
     try {
-      const query = new URLSearchParams(exchange.rawQuery);
+      const query = exchange.rawQuery === '' ? noQuery : new URLSearchParams(exchange.rawQuery);
       const pending = this.#authorize(progress, match, query);
       const grant = pending instanceof Promise ? await pending : pending;
       progress.userName = grant.userName;
@@ -213,15 +232,15 @@ export class Dispatcher implements RequestHandler {
     match: RouteMatch,
     query: URLSearchParams,
   ): Promise<Grant> | Grant {
-    const { access, clock } = this.#parts;
+    const { access } = this.#parts;
     const { required, optional } = accessFor(match, progress.exchange.method, query);
-    const startedAtMs = clock();
+    const startedAtMs = performance.now();
     const grant = access.authorize(progress.exchange, required, optional);
     if (!(grant instanceof Promise)) {
       return grant;
     }
     return grant.finally(() => {
-      progress.authMs = clock() - startedAtMs;
+      progress.authMs = performance.now() - startedAtMs;
     });
   }
 
@@ -324,6 +343,8 @@ export class Dispatcher implements RequestHandler {
     const entries = errorEntries(error);
     progress.errors = entries;
     if (entries[0].code === 'UNKNOWN' && !isAbort(error)) {
+      // A failure of ours is logged with the client's address, whatever the level.
+      void progress.exchange.remoteAddress;
       this.#parts.logger.error('request failed', { path: progress.exchange.path, error });
     }
     const reply = errorReply(entries, headers, error);

@@ -42,7 +42,7 @@ export interface Exchange {
   readonly httpVersion: string;
   /** True when the client's own connection is TLS. */
   readonly isTls: boolean;
-  /** TCP peer without port; empty for unix sockets. */
+  /** TCP peer without port; empty for unix sockets. Ask before the reply is given, or it may be gone. */
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly receivedAtMs: number;
@@ -51,6 +51,8 @@ export interface Exchange {
   readonly body: RequestBody;
   /** Fires with ClientGoneError when the client goes, or with the reason for which the front end gave the request up. */
   readonly signal: AbortSignal;
+  /** Belongs to the handler, from `handle` to `finished`. */
+  handlerState?: unknown;
 }
 
 /** Name and value pairs in the order they go out. Names in the case Go's net/http would print. */

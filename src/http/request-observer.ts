@@ -23,6 +23,7 @@ export function createRequestObserver(parts: ObserverParts): RequestObserver {
   const addressOf = createClientAddresses(logger);
   const wantsLog = logger.isEnabled('info');
   return {
+    wantsAddresses: accessLog !== undefined || wantsLog,
     started(route): void {
       metrics.requestStarted(route);
     },
@@ -65,7 +66,14 @@ function facts(record: RequestRecord): object {
     uploadId: record.uploadId,
     user: record.userName || undefined,
     errors: record.errors,
-    phases: record.authMs === undefined ? undefined : { auth: record.authMs },
+    phases:
+      record.times === undefined
+        ? undefined
+        : {
+            auth: record.authMs,
+            storage: record.times.storageMs || undefined,
+            hash: record.times.hashMs || undefined,
+          },
   };
 }
 

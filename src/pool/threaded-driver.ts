@@ -1,39 +1,90 @@
 /**
  * A driver whose short operations run on the storage thread. What streams (open) or walks (list) stays here, where one
- * call more or less does not matter; both see the same files.
+ * call more or less does not matter; both see the same files. What was used a moment ago is looked at here (glances.ts).
  */
 
 import type { ByteSource } from '../bytes.ts';
 import type { AppendOutcome, AppendRequest } from '../storage/append-upload.ts';
 import { type BodySource, type BodyStore, readBody } from '../storage/body-store.ts';
-import type {
-  Durability,
-  FileFacts,
-  FileWriter,
-  ListEntry,
-  ListOptions,
-  RedirectRequest,
-  StorageDriver,
-  WriteStep,
+import {
+  type Durability,
+  type FileFacts,
+  type FileMark,
+  type FileWriter,
+  type ListEntry,
+  type ListOptions,
+  PathNotFoundError,
+  type RedirectRequest,
+  type StorageDriver,
+  type WriteStep,
 } from '../storage/driver.ts';
 import type { StorageThread } from './storage-thread.ts';
 
 export function threadedDriver(local: StorageDriver, thread: StorageThread): StorageDriver {
+  const { glances } = local;
   const purge = local.purgeUploads?.bind(local);
   const call = <T>(...args: Parameters<StorageThread['call']>): Promise<T> =>
     thread.call(...args) as Promise<T>;
+  /** A call that changes what is stored. */
+  const change = async (...args: Parameters<StorageThread['call']>): Promise<void> => {
+    try {
+      await thread.call(...args);
+    } finally {
+      glances?.changed();
+    }
+  };
+  const apply = async (steps: readonly WriteStep[]): Promise<void> => {
+    await change('apply', [steps]);
+    for (const step of steps) {
+      glances?.wrote(step.kind === 'put' ? step.path : step.to);
+    }
+  };
   return {
     name: local.name,
     abilities: local.abilities,
-    get: async (path: string): Promise<Buffer> => asBuffer(await call<Uint8Array>('get', [path])),
-    put: (path: string, content: Uint8Array | string, options?: Durability): Promise<void> =>
-      call('put', [path, content, options]),
-    apply: (steps: readonly WriteStep[]): Promise<void> => call('apply', [steps]),
-    stat: (path: string): Promise<FileFacts | undefined> => call('stat', [path]),
-    delete: (path: string, options?: Durability): Promise<void> => call('delete', [path, options]),
-    uploadSizeBytes: (path: string): Promise<number | undefined> => call('uploadSizeBytes', [path]),
-    move: (from: string, to: string): Promise<void> =>
-      call('apply', [[{ kind: 'move', from, to }]]),
+    async get(path: string): Promise<Buffer> {
+      if (glances === undefined) {
+        return asBuffer(await call<Uint8Array>('get', [path]));
+      }
+      const seen = glances.content(path);
+      if (seen !== undefined) {
+        return Buffer.from(seen);
+      }
+      if (glances.isMissing(path)) {
+        throw new PathNotFoundError(local.name, path);
+      }
+      const { content, mark } = await call<MarkedContent>('getMarked', [path]);
+      const bytes = asBuffer(content);
+      if (mark === undefined) {
+        glances.saw(path);
+      } else {
+        glances.keep(path, Buffer.from(bytes), mark);
+      }
+      return bytes;
+    },
+    async put(path: string, content: Uint8Array | string, options?: Durability): Promise<void> {
+      await change('put', [path, content, options]);
+      glances?.wrote(path);
+    },
+    apply,
+    async stat(path: string): Promise<FileFacts | undefined> {
+      const seen = glances?.look(path);
+      if (seen !== undefined) {
+        return seen.facts;
+      }
+      const facts = await call<FileFacts | undefined>('stat', [path]);
+      if (facts?.isDirectory === false) {
+        glances?.saw(path);
+      }
+      return facts;
+    },
+    delete: (path: string, options?: Durability): Promise<void> =>
+      change('delete', [path, options]),
+    async uploadSizeBytes(path: string): Promise<number | undefined> {
+      const seen = glances?.look(path);
+      return seen === undefined ? call('uploadSizeBytes', [path]) : seen.facts?.sizeBytes;
+    },
+    move: (from: string, to: string): Promise<void> => apply([{ kind: 'move', from, to }]),
     open: (path, options): Promise<ByteSource> => local.open(path, options),
     list: (path: string, options?: ListOptions): Promise<readonly ListEntry[] | undefined> =>
       local.list(path, options),
@@ -43,8 +94,10 @@ export function threadedDriver(local: StorageDriver, thread: StorageThread): Sto
     ...(local.renameFolder === undefined
       ? {}
       : {
-          renameFolder: (from: string, to: string): Promise<void> =>
-            call('renameFolder', [from, to]),
+          async renameFolder(from: string, to: string): Promise<void> {
+            await change('renameFolder', [from, to]);
+            glances?.saw(to);
+          },
         }),
     ...(purge === undefined ? {} : { purgeUploads: purge }),
     close: () => local.close(),
@@ -97,6 +150,11 @@ async function readSmall(body: BodySource): Promise<SmallBody> {
 
 function bodyFailed(): Error {
   return new Error('body failed');
+}
+
+interface MarkedContent {
+  readonly content: Uint8Array;
+  readonly mark?: FileMark;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -6,6 +6,7 @@
  * skipping, at each level, the children that sort before the last one's.
  */
 
+import { setImmediate } from 'node:timers/promises';
 import { maxNameBytes, type RepositoryName, tryParseRepositoryName } from '../oci/reference.ts';
 import type { ListEntry } from '../storage/driver.ts';
 import { repositoriesPath } from '../storage/layout.ts';
@@ -48,7 +49,11 @@ export function walkRepositories(
   context: RegistryContext,
   last?: string,
 ): AsyncGenerator<RepositoryName, void, void> {
-  return walk({ context, mark }, '', last === undefined || last === '' ? undefined : placeOf(last));
+  return walk(
+    { context, mark, entered: 0 },
+    '',
+    last === undefined || last === '' ? undefined : placeOf(last),
+  );
 }
 
 /** What a directory of a repository can be called; anything else is only a place in the order. */
@@ -73,14 +78,19 @@ function placeOf(last: string): readonly string[] {
 export function walkRepositoryDirectories(
   context: RegistryContext,
 ): AsyncGenerator<RepositoryName, void, void> {
-  return walk({ context, mark: '_uploads' }, '', undefined);
+  return walk({ context, mark: '_uploads', entered: 0 }, '', undefined);
 }
 
 interface Walk {
   readonly context: RegistryContext;
   /** The directory that makes its parent one of those looked for. */
   readonly mark: string;
+  /** Directories entered so far. */
+  entered: number;
 }
+
+/** Listings may come out of memory: so many at most in one turn of the loop, a millisecond or so. */
+const maxPerTurn = 128;
 
 async function* walk(
   from: Walk,
@@ -90,6 +100,10 @@ async function* walk(
 ): AsyncGenerator<RepositoryName, void, void> {
   const { context } = from;
   const [first, ...rest] = after ?? [];
+  from.entered += 1;
+  if (from.entered % maxPerTurn === 0) {
+    await setImmediate();
+  }
   for await (const batch of batches(context, name, first, rest.length > 0, listed)) {
     const ahead = new Map<string, Promise<readonly ListEntry[]>>();
     for (const [index, entry] of batch.entries()) {

@@ -28,7 +28,7 @@ import type { RepositoryName } from '../oci/reference.ts';
 import { type AppendOutcome, isOffsetMismatch } from '../storage/append-upload.ts';
 import { type BodySource, readBody } from '../storage/body-store.ts';
 import { DriverCode, type FileFacts, type WriteStep } from '../storage/driver.ts';
-import { blobDataPath, uploadDataPath } from '../storage/layout.ts';
+import { blobDataPath, uploadDataPath, uploadStartedAtPath } from '../storage/layout.ts';
 import { sizedBody } from '../storage/sized-body.ts';
 import { deleteSession, getStartedAt, putStartedAt } from '../storage/upload-store.ts';
 import { linkSteps } from './blobs.ts';
@@ -65,6 +65,7 @@ export class UploadSessions {
   readonly #context: RegistryContext;
   readonly #locked: Set<string> = new Set();
   readonly #ended: LRUCache<string, true> = new LRUCache({ max: maxRemembered });
+  readonly #startedAtMs: LRUCache<string, number> = new LRUCache({ max: maxRemembered });
   readonly #knowledge: UploadKnowledge;
   readonly #shelf: SessionShelf;
   readonly #cleanups: Set<Promise<void>> = new Set();
@@ -84,6 +85,7 @@ export class UploadSessions {
       startedAtMs = this.#context.now();
       await putStartedAt(driver, name, id, startedAtMs);
     }
+    this.#startedAtMs.set(id, startedAtMs);
     const session = { name, id, startedAtMs, sizeBytes: 0 };
     await this.#knowledge.begin(session, algorithm);
     return session;
@@ -96,7 +98,7 @@ export class UploadSessions {
       throw uploadUnknown();
     }
     const [startedAtMs, sizeBytes = 0] = await Promise.all([
-      getStartedAt(driver, name, id),
+      this.#startedAt(name, id),
       driver.uploadSizeBytes(uploadDataPath(name, id)),
     ]);
     if (startedAtMs === undefined) {
@@ -191,6 +193,16 @@ export class UploadSessions {
   async settle(): Promise<void> {
     await Promise.all(this.#cleanups);
     await this.#shelf.clear();
+  }
+
+  /** When a session began, as long as it is there; what this process began it need not read. */
+  async #startedAt(name: RepositoryName, id: string): Promise<number | undefined> {
+    const { driver } = this.#context;
+    const known = this.#startedAtMs.get(id);
+    if (known === undefined) {
+      return getStartedAt(driver, name, id);
+    }
+    return (await driver.stat(uploadStartedAtPath(name, id))) === undefined ? undefined : known;
   }
 
   /** Runs `work` as the session's only writer; a second one is told where the upload stands. */

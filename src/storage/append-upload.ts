@@ -6,9 +6,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ByteSource } from '../bytes.ts';
 import { CodedError, hasCode } from '../errors.ts';
+import type { SpentTimes } from '../observe/phases.ts';
 import { algorithmOf, type Digest, type DigestAlgorithm, encodedOf } from '../oci/digest.ts';
-import type { StorageDriver } from './driver.ts';
-import { createUploadHash, type Digests, type HashPlan, nativeHash } from './upload-hash.ts';
+import type { FileWriter, StorageDriver } from './driver.ts';
+import {
+  createUploadHash,
+  type Digests,
+  type HashPlan,
+  nativeHash,
+  type UploadHash,
+} from './upload-hash.ts';
 
 export interface AppendRequest {
   /** The upload's data file. */
@@ -25,6 +32,7 @@ export interface AppendOutcome {
   readonly digests: Digests;
   /** SHA-256 state at `sizeBytes`, of a resumable plan. */
   readonly state?: Uint8Array;
+  readonly times: SpentTimes;
   /** Why the body ended early; what had arrived is kept. */
   readonly failure?: unknown;
 }
@@ -39,6 +47,7 @@ export interface PutOutcome {
   readonly sizeBytes: number;
   /** False: the bytes were not those of the digest, and nothing has changed. */
   readonly isStored: boolean;
+  readonly times: SpentTimes;
   /** Why the body ended early; then nothing was stored. */
   readonly failure?: unknown;
 }
@@ -71,20 +80,16 @@ export async function appendUpload(
     if (writer.sizeBytes !== request.offset) {
       throw offsetMismatch(writer.sizeBytes);
     }
-    const failure = await pump(source, async (bytes) => {
-      // Started first, so that the disk works while the hash does.
-      const written = writer.write(bytes);
-      try {
-        hash.update(bytes);
-      } finally {
-        await written;
-      }
-    });
+    const times = { hashMs: 0, storageMs: 0 };
+    const failure = await pump(source, (bytes) => writeHashed(writer, hash, bytes, times));
+    const closingAtMs = performance.now();
     await writer.close();
     isOpen = false;
+    times.storageMs += performance.now() - closingAtMs;
     return {
       sizeBytes: writer.sizeBytes,
       ...hash.finish(),
+      times,
       ...(failure === undefined ? {} : { failure }),
     };
   } finally {
@@ -114,23 +119,20 @@ export async function putWhole(
   const writer = await driver.openReplacement(request.path);
   let isCommitted = false;
   try {
-    const failure = await pump(source, async (bytes) => {
-      const written = writer.write(bytes);
-      try {
-        hash.update(bytes);
-      } finally {
-        await written;
-      }
-    });
+    const times = { hashMs: 0, storageMs: 0 };
+    const failure = await pump(source, (bytes) => writeHashed(writer, hash, bytes, times));
     const { digests } = hash.finish();
     const isRight = failure === undefined && digests[algorithm] === encodedOf(request.digest);
     if (isRight) {
+      const committingAtMs = performance.now();
       await writer.commit();
       isCommitted = true;
+      times.storageMs += performance.now() - committingAtMs;
     }
     return {
       sizeBytes: writer.sizeBytes,
       isStored: isRight,
+      times,
       ...(failure === undefined ? {} : { failure }),
     };
   } finally {
@@ -138,6 +140,27 @@ export async function putWhole(
       // The first error is the one to tell; purging finds what a failing cancel leaves.
       await writer.cancel().catch(() => {});
     }
+  }
+}
+
+/** Writes a piece and hashes it meanwhile; adds what each took to `times`. */
+async function writeHashed(
+  writer: FileWriter,
+  hash: UploadHash,
+  bytes: Uint8Array,
+  times: { hashMs: number; storageMs: number },
+): Promise<void> {
+  const startedAtMs = performance.now();
+  // Started first, so that the disk works while the hash does.
+  const written = writer.write(bytes);
+  const hashingAtMs = performance.now();
+  try {
+    hash.update(bytes);
+  } finally {
+    const hashedAtMs = performance.now();
+    await written;
+    times.hashMs += hashedAtMs - hashingAtMs;
+    times.storageMs += hashingAtMs - startedAtMs + (performance.now() - hashedAtMs);
   }
 }
 

@@ -14,6 +14,26 @@ export interface FileFacts {
   readonly modifiedAtMs: number;
 }
 
+/** See drivers/filesystem/glances.ts. A path that it knows nothing of is the driver's to answer. */
+export interface Glances {
+  content(path: string): Buffer | undefined;
+  look(path: string): { readonly facts: FileFacts | undefined } | undefined;
+  isMissing(path: string): boolean;
+  keep(path: string, content: Buffer, mark: FileMark): void;
+  saw(path: string): void;
+  wrote(path: string): void;
+  changed(): void;
+}
+
+/** Tells a file's content from what it may be changed to later. Structured-clone-safe. */
+export interface FileMark {
+  readonly dev: number;
+  readonly ino: number;
+  readonly ctimeMs: number;
+  readonly mtimeMs: number;
+  readonly sizeBytes: number;
+}
+
 export interface ListEntry {
   /** One path component, not the full path. */
   readonly name: string;
@@ -73,6 +93,15 @@ export interface StorageDriver {
 
   /** The whole of a small file. @throws PathNotFoundError */
   get(path: string): Promise<Buffer>;
+
+  /** What can be told of files used a moment ago without a wait. Only on the main thread, over local disks. */
+  readonly glances?: Glances;
+
+  /**
+   * As `get`, with a mark by which the reader can tell that the file has not changed since; none when it changed so
+   * lately that a second change might look the same. Only where files have such marks.
+   */
+  getMarked?(path: string): Promise<{ readonly content: Buffer; readonly mark?: FileMark }>;
 
   /**
    * Creates or replaces a whole file and its parents: readers see the old or the new content, never a mix; durable on

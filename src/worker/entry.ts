@@ -53,8 +53,12 @@ async function append(job: AppendJob): Promise<JobValues['append']> {
 async function put(job: PutJob): Promise<JobValues['put']> {
   const source = portSource(job.port);
   try {
-    const { sizeBytes, isStored } = await putWhole(await driverOf(job.driver), job.request, source);
-    return { sizeBytes, isStored };
+    const { failure: _, ...outcome } = await putWhole(
+      await driverOf(job.driver),
+      job.request,
+      source,
+    );
+    return outcome;
   } finally {
     source.cancel();
     job.port.close();

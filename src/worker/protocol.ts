@@ -65,6 +65,7 @@ export interface ServeJob {
 /** Calls that a storage thread takes. `appendUpload` is storage/append-upload.ts with the body's bytes at hand. */
 export type StorageMethod =
   | 'get'
+  | 'getMarked'
   | 'put'
   | 'apply'
   | 'stat'

@@ -16,7 +16,6 @@ export class UwsExchange implements Exchange {
   readonly rawQuery: string;
   readonly httpVersion = '1.1';
   readonly isTls = false;
-  readonly remoteAddress: string;
   /** The add-on does not tell. */
   readonly remotePort = 0;
   readonly receivedAtMs: number;
@@ -36,6 +35,7 @@ export class UwsExchange implements Exchange {
   onGone: (() => void) | undefined;
 
   readonly #lines: HeaderLines;
+  #remoteAddress: string | undefined;
   #controller: AbortController | undefined;
   #goneReason: unknown;
 
@@ -49,7 +49,6 @@ export class UwsExchange implements Exchange {
     this.method = req.getCaseSensitiveMethod();
     this.path = req.getUrl();
     this.rawQuery = req.getQuery() ?? '';
-    this.remoteAddress = peerAddress(res.getRemoteAddressAsText());
     this.receivedAtMs = Date.now();
     this.progressAtMs = this.receivedAtMs;
     this.body = upload ?? noBody;
@@ -60,6 +59,13 @@ export class UwsExchange implements Exchange {
 
   header(name: string): string | undefined {
     return findHeader(this.#lines, name);
+  }
+
+  /** Asked of the add-on when first wanted, which costs 1 µs; empty if that is after the reply. */
+  get remoteAddress(): string {
+    this.#remoteAddress ??=
+      this.isGone || this.isAnswered ? '' : peerAddress(this.res.getRemoteAddressAsText());
+    return this.#remoteAddress;
   }
 
   get signal(): AbortSignal {

@@ -12,6 +12,7 @@ export function limited(driver: StorageDriver, gate: Gate): StorageDriver {
   const purge = driver.purgeUploads?.bind(driver);
   const rename = driver.renameFolder?.bind(driver);
   const replace = driver.openReplacement?.bind(driver);
+  const getMarked = driver.getMarked?.bind(driver);
   return {
     name: driver.name,
     abilities: driver.abilities,
@@ -28,6 +29,8 @@ export function limited(driver: StorageDriver, gate: Gate): StorageDriver {
       writerWith(await gate.run(() => driver.openWriter(path, options)), around),
     uploadSizeBytes: (path) => gate.run(() => driver.uploadSizeBytes(path)),
     redirectUrl: (path, request) => driver.redirectUrl(path, request),
+    ...(driver.glances && { glances: driver.glances }),
+    ...(getMarked && { getMarked: (path) => gate.run(() => getMarked(path)) }),
     ...(replace && {
       openReplacement: async (path: string) =>
         writerWith(await gate.run(() => replace(path)), around),

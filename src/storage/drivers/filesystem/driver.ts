@@ -4,6 +4,7 @@
  */
 
 import { dirname, resolve } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import type { ByteSource } from '../../../bytes.ts';
 import type {
   DriverAbilities,
@@ -22,12 +23,13 @@ import { applySteps, putHint } from './apply.ts';
 import { Directories } from './directories.ts';
 import { statFile } from './file-calls.ts';
 import { driverName, errnoOf, toDriverError, translating } from './file-error.ts';
+import { Glances } from './glances.ts';
 import { listDirectory } from './list.ts';
 import { ListingCache } from './listing-cache.ts';
 import type { FilesystemOptions } from './options.ts';
 import { openReader } from './reader.ts';
 import { removeTree } from './remove.ts';
-import { SmallFileCache } from './small-file-cache.ts';
+import { type SmallFile, SmallFileCache } from './small-file-cache.ts';
 import { removeStaleTemps } from './stale-temps.ts';
 import { openFileWriter } from './writer.ts';
 
@@ -50,15 +52,30 @@ class FilesystemDriver implements StorageDriver {
   readonly #root: string;
   readonly #directories: Directories = new Directories();
   readonly #smallFiles: SmallFileCache = new SmallFileCache();
-  readonly #listings: ListingCache = new ListingCache();
+  readonly #listings: ListingCache;
+  readonly glances?: Glances;
 
   constructor(rootDirectory: string) {
     const root = resolve(rootDirectory);
     this.#root = root === '/' ? '' : root;
+    if (isMainThread) {
+      // A worker may wait for a disk, and its calls are made here and now anyway.
+      const glances = new Glances(root);
+      this.glances = glances;
+      this.#listings = new ListingCache((directory) =>
+        glances.folder(directory.slice(this.#root.length)),
+      );
+    } else {
+      this.#listings = new ListingCache();
+    }
   }
 
   get(path: string): Promise<Buffer> {
     return translating(path, this.#smallFiles.get(this.#toFile(path)));
+  }
+
+  getMarked(path: string): Promise<SmallFile> {
+    return translating(path, this.#smallFiles.getMarked(this.#toFile(path)));
   }
 
   put(path: string, content: Uint8Array | string, options: Durability = {}): Promise<void> {

@@ -26,10 +26,16 @@ interface Kept {
 export class ListingCache {
   /** In order of use, the least recent first. */
   readonly #kept: Map<string, Kept> = new Map();
+  readonly #glance: (directory: string) => Stats | undefined;
   readonly #now: () => number;
   #names = 0;
 
-  constructor(now: () => number = Date.now) {
+  /** @param glance  Facts of a directory used before, if they can be had without a wait (glances.ts). */
+  constructor(
+    glance: (directory: string) => Stats | undefined = () => undefined,
+    now: () => number = Date.now,
+  ) {
+    this.#glance = glance;
     this.#now = now;
   }
 
@@ -42,8 +48,9 @@ export class ListingCache {
     directory: string,
     read: () => Promise<{ entries: readonly ListEntry[]; isStable: boolean }>,
   ): Promise<readonly ListEntry[]> {
-    const facts = await statFile(directory);
     const kept = this.#kept.get(directory);
+    const glanced = kept === undefined ? undefined : this.#glance(directory);
+    const facts = glanced ?? (await statFile(directory));
     if (kept !== undefined && isUnchanged(kept, facts)) {
       this.#kept.delete(directory);
       this.#kept.set(directory, kept);

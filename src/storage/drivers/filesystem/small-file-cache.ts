@@ -10,6 +10,7 @@
  */
 
 import type { Stats } from 'node:fs';
+import type { FileMark } from '../../driver.ts';
 import { closeFile, openFile, openFlags, readAt, statFile, statOpened } from './file-calls.ts';
 import { fileError } from './file-error.ts';
 
@@ -18,21 +19,61 @@ const maxEntries = 20_000;
 const maxTotalBytes = 8 * 1024 * 1024;
 const settledMs = 2500;
 
-interface Entry {
+/** A small file as it was read; with a mark if it can be told from what it may become. */
+export interface SmallFile {
   readonly content: Buffer;
-  readonly ino: number;
-  readonly ctimeMs: number;
-  readonly mtimeMs: number;
+  readonly mark?: FileMark;
+}
+
+/** Contents by file name, bounded by their number and sum; the least recently used go first. */
+export class KeptFiles {
+  readonly #entries: Map<string, Required<SmallFile>> = new Map();
+  #totalBytes = 0;
+
+  get(file: string): Required<SmallFile> | undefined {
+    return this.#entries.get(file);
+  }
+
+  /** Makes `entry`, which is kept under `file`, the last to go. */
+  touch(file: string, entry: Required<SmallFile>): void {
+    if (this.#entries.get(file) === entry) {
+      this.#entries.delete(file);
+      this.#entries.set(file, entry);
+    }
+  }
+
+  set(file: string, entry: Required<SmallFile>): void {
+    this.delete(file);
+    this.#entries.set(file, entry);
+    this.#totalBytes += entry.content.length;
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= maxEntries && this.#totalBytes <= maxTotalBytes) {
+        break;
+      }
+      this.delete(oldest);
+    }
+  }
+
+  delete(file: string): void {
+    const entry = this.#entries.get(file);
+    if (entry !== undefined) {
+      this.#entries.delete(file);
+      this.#totalBytes -= entry.content.length;
+    }
+  }
 }
 
 export class SmallFileCache {
-  /** In order of use, the least recent first. */
-  readonly #entries: Map<string, Entry> = new Map();
-  #totalBytes = 0;
+  readonly #kept: KeptFiles = new KeptFiles();
 
   /** The whole content of a file of any size, in a buffer of the caller's own. @throws errno errors */
   async get(file: string): Promise<Buffer> {
-    const entry = this.#entries.get(file);
+    return (await this.getMarked(file)).content;
+  }
+
+  /** As `get`, with the mark of what was read. */
+  async getMarked(file: string): Promise<SmallFile> {
+    const entry = this.#kept.get(file);
     if (entry === undefined) {
       return this.#read(file);
     }
@@ -43,25 +84,18 @@ export class SmallFileCache {
       this.forget(file);
       throw error;
     }
-    if (!isUnchanged(entry, facts)) {
+    if (!isUnchanged(entry.mark, facts)) {
       return this.#read(file);
     }
-    if (this.#entries.get(file) === entry) {
-      this.#entries.delete(file);
-      this.#entries.set(file, entry);
-    }
-    return Buffer.from(entry.content);
+    this.#kept.touch(file, entry);
+    return { content: Buffer.from(entry.content), mark: entry.mark };
   }
 
   forget(file: string): void {
-    const entry = this.#entries.get(file);
-    if (entry !== undefined) {
-      this.#entries.delete(file);
-      this.#totalBytes -= entry.content.length;
-    }
+    this.#kept.delete(file);
   }
 
-  async #read(file: string): Promise<Buffer> {
+  async #read(file: string): Promise<SmallFile> {
     const startedAtMs = Date.now();
     this.forget(file);
     const fd = await openFile(file, openFlags.read);
@@ -72,39 +106,29 @@ export class SmallFileCache {
       }
       const content = await readWhole(fd, facts.size);
       const changedAtMs = Math.max(facts.ctimeMs, facts.mtimeMs);
-      if (content.length <= maxFileBytes && startedAtMs - changedAtMs > settledMs) {
-        this.#keep(file, content, facts);
+      if (content.length > maxFileBytes || startedAtMs - changedAtMs <= settledMs) {
+        return { content };
       }
-      return content;
+      const mark = markOf(facts);
+      this.#kept.set(file, { content: Buffer.from(content), mark });
+      return { content, mark };
     } finally {
       closeFile(fd);
     }
   }
-
-  #keep(file: string, content: Buffer, facts: Stats): void {
-    this.forget(file);
-    this.#entries.set(file, {
-      content: Buffer.from(content),
-      ino: facts.ino,
-      ctimeMs: facts.ctimeMs,
-      mtimeMs: facts.mtimeMs,
-    });
-    this.#totalBytes += content.length;
-    for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= maxEntries && this.#totalBytes <= maxTotalBytes) {
-        break;
-      }
-      this.forget(oldest);
-    }
-  }
 }
 
-function isUnchanged(entry: Entry, facts: Stats): boolean {
+function markOf({ ctimeMs, dev, ino, mtimeMs, size }: Stats): FileMark {
+  return { dev, ino, ctimeMs, mtimeMs, sizeBytes: size };
+}
+
+/** Whether a file that had the mark is still the same, with the same content. */
+export function isUnchanged(mark: FileMark, facts: Stats): boolean {
   return (
-    entry.ino === facts.ino &&
-    entry.ctimeMs === facts.ctimeMs &&
-    entry.mtimeMs === facts.mtimeMs &&
-    entry.content.length === facts.size
+    mark.ino === facts.ino &&
+    mark.ctimeMs === facts.ctimeMs &&
+    mark.mtimeMs === facts.mtimeMs &&
+    mark.sizeBytes === facts.size
   );
 }
 

@@ -12,7 +12,7 @@ describe('lists that are kept', () => {
 
   beforeEach(async () => {
     folder = await tempFolder();
-    cache = new ListingCache(() => Date.now() + 10_000);
+    cache = new ListingCache(undefined, () => Date.now() + 10_000);
     for (const name of ['b', 'a', 'c']) {
       await mkdir(join(folder.path, name));
     }
