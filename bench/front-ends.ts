@@ -1,27 +1,34 @@
 /**
  * What does each front end cost? Small GETs, small pushes and 64 MiB pulls against the built server, over each way that it
- * can be reached. Prints rates, and the processor time that the server took, which neither the client on the same
- * cores nor other work of the machine distorts: the ratios are made of it.
+ * can be reached. Prints medians of rates, and of the processor time that the server took, which neither the client on
+ * the same cores nor other work of the machine distorts much: the ratios are made of it.
  *
- *   npx tsc -p test/tsconfig.json --noEmit false --outDir dist/bench-run && node dist/bench-run/bench/front-ends.js
+ *   npm run bench:front-ends                           everything, about four minutes
+ *   npm run bench:front-ends -- --rounds 9             longer
+ *   npm run bench:front-ends -- "http/2" pushes        a part: words found in the names of ways and questions
  */
 
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { loadavg, tmpdir } from 'node:os';
+import { loadavg, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { anAuthority, type Pair } from '../test/support/certificates.ts';
 import { freePort, started } from '../test/support/proxies.ts';
+import { type Spread, spreadOf } from './figures/statistics.ts';
+import { mayRaisePriority } from './suite/machine.ts';
 import { type LoadClient, openClient, type Protocol, repeatFor } from './support/http-load.ts';
 import { printMachine } from './support/measure.ts';
 
 const launcher = fileURLToPath(new URL('../src/launch.cjs', import.meta.url));
-const rounds = 3;
+const usualRounds = 5;
 const roundMs = 2_000;
 const mib = 1024 * 1024;
+/** The children inherit it. */
+const raisedPriority = -15;
 /** Kernel's unit of /proc/PID/stat on every Linux. */
 const ticksPerSecond = 100;
 
@@ -62,9 +69,9 @@ async function must(
   return got.bytes;
 }
 
-function push(client: LoadClient, bytes: Buffer): Promise<number> {
-  const digest = digestOf(bytes);
-  return must(201, client.send('POST', `/v2/bench/blobs/uploads/?digest=${digest}`, bytes));
+function push(client: LoadClient, bytes: Buffer, isLengthHidden = false): Promise<number> {
+  const target = `/v2/bench/blobs/uploads/?digest=${digestOf(bytes)}`;
+  return must(201, client.send('POST', target, bytes, { isLengthHidden }));
 }
 
 const questions: readonly Question[] = [
@@ -83,6 +90,15 @@ const questions: readonly Question[] = [
     concurrency: 16,
     step: async (client) => {
       await push(client, randomBytes(64 * 1024));
+      return 1;
+    },
+  },
+  {
+    name: 'pushes of 64 KiB blobs, length not announced',
+    unit: 'pushes',
+    concurrency: 16,
+    step: async (client) => {
+      await push(client, randomBytes(64 * 1024), true);
       return 1;
     },
   },
@@ -151,15 +167,17 @@ async function pushImage(client: LoadClient): Promise<void> {
     },
     layers: [],
   });
-  const sent = client.send('PUT', '/v2/bench/manifests/v1', Buffer.from(manifest), mediaType);
+  const sent = client.send('PUT', '/v2/bench/manifests/v1', Buffer.from(manifest), {
+    contentType: mediaType,
+  });
   await must(201, sent);
 }
 
 interface Figure {
   /** Units per second. */
-  rate: number;
+  readonly rate: number;
   /** Server's processor microseconds per unit. */
-  cpuMicros: number;
+  readonly cpuMicros: number;
 }
 
 async function measure(server: Server, question: Question): Promise<Figure> {
@@ -172,28 +190,45 @@ async function measure(server: Server, question: Question): Promise<Figure> {
   return { rate: total / seconds, cpuMicros: ((server.cpuSeconds() - cpuBefore) * 1e6) / total };
 }
 
+/** The names that have one of the words in them; all when no word fits any. */
+function chosen<T extends { readonly name: string }>(
+  all: readonly T[],
+  words: readonly string[],
+): readonly T[] {
+  const some = all.filter(({ name }) => words.some((word) => name.includes(word)));
+  return some.length > 0 ? some : all;
+}
+
 async function run(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    options: { rounds: { type: 'string' } },
+    allowPositionals: true,
+  });
+  const rounds = Number(values.rounds ?? usualRounds);
+  const asked = chosen(ways, positionals);
   printMachine();
   const [load = 0] = loadavg();
-  process.stdout.write(`load average ${load.toFixed(1)}${load > 1 ? ': NOISY' : ''}\n`);
+  const isRaised = mayRaisePriority();
+  if (isRaised) setPriority(raisedPriority);
+  process.stdout.write(
+    `load average ${load.toFixed(1)}${load > 1 ? ': NOISY' : ''}; priority ${isRaised ? 'raised' : 'usual'}; ` +
+      `medians of ${rounds} rounds of ${roundMs / 1000} s, in turn\n`,
+  );
   const folder = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'bench-'));
   const servers: Server[] = [];
   try {
     const tls = await (await anAuthority(folder, 'ca')).issue('server');
-    for (const way of ways) servers.push(await startServer(folder, way, tls));
-    for (const question of questions) {
-      const best = servers.map((): Figure => ({ rate: 0, cpuMicros: Number.POSITIVE_INFINITY }));
+    for (const way of asked) servers.push(await startServer(folder, way, tls));
+    for (const question of chosen(questions, positionals)) {
+      const figures = servers.map((): Figure[] => []);
       // In turn, so that a change of the machine's other work meets all; the first round warms up.
       for (let round = 0; round <= rounds; round += 1) {
         for (const [index, server] of servers.entries()) {
           const figure = await measure(server, question);
-          const kept = best[index];
-          if (round === 0 || kept === undefined) continue;
-          kept.rate = Math.max(kept.rate, figure.rate);
-          kept.cpuMicros = Math.min(kept.cpuMicros, figure.cpuMicros);
+          if (round > 0) figures[index]?.push(figure);
         }
       }
-      print(question, best);
+      print(question, asked, figures);
     }
   } finally {
     for (const server of servers) await server.stop();
@@ -201,16 +236,27 @@ async function run(): Promise<void> {
   }
 }
 
-function print(question: Question, figures: readonly Figure[]): void {
-  process.stdout.write(`${question.name}, ${question.concurrency} at a time\n`);
-  const [base] = figures;
-  for (const [index, { rate, cpuMicros }] of figures.entries()) {
-    const ratio = cpuMicros / (base?.cpuMicros ?? cpuMicros);
+function print(question: Question, asked: readonly Way[], figures: readonly Figure[][]): void {
+  const { name, unit, concurrency } = question;
+  process.stdout.write(`\n${name}, ${concurrency} at a time\n`);
+  const rates = figures.map((each) => spreadOf(each.map(({ rate }) => rate)));
+  const costs = figures.map((each) => spreadOf(each.map(({ cpuMicros }) => cpuMicros)));
+  for (const [index, way] of asked.entries()) {
+    const [rate, cost] = [rates[index], costs[index]] as [Spread, Spread];
     process.stdout.write(
-      `  ${(ways[index]?.name ?? '').padEnd(18)} ${rate.toFixed(0).padStart(7)} ${question.unit}/s` +
-        `  ${cpuMicros.toFixed(0).padStart(6)} us of the server each, ${ratio.toFixed(2)} x uws\n`,
+      `  ${way.name.padEnd(18)} ${whole(rate.median, 7)} ${unit}/s (${whole(rate.low)} to ${whole(rate.high)})` +
+        `  server ${whole(cost.median, 6)} us each (${whole(cost.low)} to ${whole(cost.high)})` +
+        `  ${ratioText(cost, costs[0])} of the time of ${asked[0]?.name}\n`,
     );
   }
+}
+
+function whole(value: number, width = 0): string {
+  return value.toFixed(0).padStart(width);
+}
+
+function ratioText(cost: Spread, base: Spread | undefined): string {
+  return `${(cost.median / (base?.median ?? cost.median)).toFixed(2)}x`;
 }
 
 await run();

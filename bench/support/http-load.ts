@@ -8,13 +8,19 @@ import type { Readable } from 'node:stream';
 
 export type Protocol = 'http/1.1' | 'tls http/1.1' | 'tls http/2';
 
+export interface SendOptions {
+  readonly contentType?: string;
+  /** Does not say how long the body is, as docker's pushes do not. */
+  readonly isLengthHidden?: boolean;
+}
+
 export interface LoadClient {
   /** Status and the number of body bytes, which are dropped as they come. */
   send(
     method: string,
     path: string,
     body?: Buffer,
-    contentType?: string,
+    options?: SendOptions,
   ): Promise<{ status: number; bytes: number }>;
   close(): void;
 }
@@ -35,10 +41,10 @@ function http1Client(protocol: Protocol, port: number): LoadClient {
     : new Agent({ keepAlive: true });
   const start = isTls ? tlsRequest : request;
   return {
-    send: (method, path, body, contentType = octets) =>
+    send: (method, path, body, options) =>
       new Promise((resolve, reject) => {
-        const headers =
-          body === undefined ? {} : { 'content-length': body.length, 'content-type': contentType };
+        const headers = body === undefined ? {} : bodyHeaders(body, options);
+        if (options?.isLengthHidden) headers['transfer-encoding'] = 'chunked';
         const target = { host: '127.0.0.1', port, method, path, agent, headers };
         const outgoing = start(target, (message: IncomingMessage) => {
           drop(message).then(
@@ -66,10 +72,10 @@ async function http2Client(port: number): Promise<LoadClient> {
   }
   let turn = 0;
   return {
-    async send(method, path, body, contentType = octets) {
+    async send(method, path, body, options) {
       const session = sessions[turn++ % http2Sessions] as ClientHttp2Session;
-      const type = body === undefined ? {} : { 'content-type': contentType };
-      const headers = { ':method': method, ':path': path, ...type };
+      const fields = body === undefined ? {} : bodyHeaders(body, options);
+      const headers = { ':method': method, ':path': path, ...fields };
       const stream = session.request(headers, { endStream: body === undefined });
       if (body !== undefined) stream.end(body);
       const [answer] = await once(stream, 'response');
@@ -79,6 +85,15 @@ async function http2Client(port: number): Promise<LoadClient> {
     close: () => {
       for (const session of sessions) session.destroy();
     },
+  };
+}
+
+/** The length also over HTTP/2, as Go's clients send it: without it the server must take the body for a large one. */
+function bodyHeaders(body: Buffer, options: SendOptions = {}): Record<string, string | number> {
+  const { contentType = octets, isLengthHidden = false } = options;
+  return {
+    'content-type': contentType,
+    ...(isLengthHidden ? {} : { 'content-length': body.length }),
   };
 }
 

@@ -29,6 +29,7 @@ import { type AppendOutcome, isOffsetMismatch } from '../storage/append-upload.t
 import { type BodySource, readBody } from '../storage/body-store.ts';
 import { DriverCode, type FileFacts, type WriteStep } from '../storage/driver.ts';
 import { blobDataPath, uploadDataPath, uploadStartedAtPath } from '../storage/layout.ts';
+import { sizedBody } from '../storage/sized-body.ts';
 import { deleteSession, getStartedAt, putStartedAt } from '../storage/upload-store.ts';
 import { linkSteps } from './blobs.ts';
 import type { RegistryContext } from './context.ts';
@@ -122,7 +123,7 @@ export class UploadSessions {
   ): Promise<UploadSession> {
     return this.#exclusively(name, id, async () => {
       const held = await this.#require(name, id, claim);
-      return this.#append(held, claim, body);
+      return this.#append(held, claim, await this.#sized(body));
     });
   }
 
@@ -135,7 +136,7 @@ export class UploadSessions {
     name: RepositoryName,
     id: string,
     claim: UploadClaim,
-    body: BodySource,
+    sent: BodySource,
     digest: Digest,
   ): Promise<BlobFacts> {
     return this.#exclusively(name, id, async () => {
@@ -146,6 +147,7 @@ export class UploadSessions {
           ? this.#context.driver.stat(blobDataPath(digest))
           : undefined,
       ]);
+      const body = await this.#sized(sent);
       const hasBody = body.sizeBytes !== 0;
       if (hasBody && held.sizeBytes === 0 && this.#isSmall(body)) {
         return this.#commitSmall(held, claim, body, digest);
@@ -156,7 +158,8 @@ export class UploadSessions {
   }
 
   /** One request for a whole blob (POST with `digest=`): nothing stays behind when it fails. */
-  async put(name: RepositoryName, body: BodySource, digest: Digest): Promise<BlobFacts> {
+  async put(name: RepositoryName, sent: BodySource, digest: Digest): Promise<BlobFacts> {
+    const body = await this.#sized(sent);
     if (this.#isSmall(body)) {
       const bytes = await readSmall(body);
       if (digestBytes(bytes, algorithmOf(digest)) !== digest) {
@@ -223,6 +226,10 @@ export class UploadSessions {
       throw new UploadRangeError(session);
     }
     return session;
+  }
+
+  #sized(body: BodySource): Promise<BodySource> {
+    return sizedBody(body, this.#context.options.smallBodyBytes);
   }
 
   #isSmall(body: BodySource): boolean {

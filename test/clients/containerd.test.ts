@@ -1,9 +1,8 @@
 /** containerd by its ctr: pulls, fetches and pushes, plain and with credentials (which it sends by the POST flow too). */
 
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ClientRig, clientRig } from '../support/client-rig.ts';
+import { startContainerd } from '../support/engines.ts';
 import {
   type Guard,
   type GuardedRegistry,
@@ -29,19 +28,7 @@ describeWith(['containerd', 'ctr', 'skopeo', 'umoci'], 'containerd', () => {
 
   beforeAll(async () => {
     rig = await clientRig();
-    socket = join(rig.folder, 'containerd.sock');
-    const file = join(rig.folder, 'containerd.toml');
-    await writeFile(
-      file,
-      `version = 2
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-root = "${join(rig.folder, 'containerd')}"
-state = "${join(rig.folder, 'containerd-state')}"
-[grpc]
-address = "${socket}"
-`,
-    );
-    await rig.daemon('containerd', ['--config', file], () => ctr('version'));
+    socket = await startContainerd(rig);
   });
   afterAll(() => rig.close());
 

@@ -1,9 +1,8 @@
 /** docker and its engine: login, push, mount, pull; over plain HTTP and behind each kind of access control. */
 
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ClientRig, clientRig } from '../support/client-rig.ts';
+import { type DockerEngine, startDocker } from '../support/engines.ts';
 import {
   type Guard,
   type GuardedRegistry,
@@ -23,27 +22,13 @@ const subjects: readonly (readonly [Guard, FrontEndName])[] = [
 
 describeWith(['dockerd', 'docker', 'skopeo', 'umoci'], 'docker', () => {
   let rig: ClientRig;
-  const words = (config: string): string[] => [
-    ...['--config', join(rig.folder, config)],
-    ...['-H', `unix://${join(rig.folder, 'docker.sock')}`],
-  ];
-  const docker = (...args: string[]): Promise<string> =>
-    rig.ok('docker', [...words('docker-config'), ...args]);
+  let engine: DockerEngine;
+  const words = (config: string): string[] => engine.words(config);
+  const docker = (...args: string[]): Promise<string> => engine.docker(...args);
 
   beforeAll(async () => {
     rig = await clientRig();
-    const at = (name: string): string => join(rig.folder, name);
-    await writeFile(at('daemon.json'), '{}');
-    const args = [
-      ...['--config-file', at('daemon.json'), '-p', at('docker.pid')],
-      ...['--data-root', at('docker'), '--exec-root', at('docker-run')],
-      ...['-H', `unix://${at('docker.sock')}`, '--iptables=false', '--bridge=none'],
-      ...['--storage-driver', 'vfs', '--insecure-registry', '127.0.0.0/8'],
-    ];
-    await rig.daemon('dockerd', args, () => docker('version'));
-    const archive = `docker-archive:${at('image.tar')}:local/image:v1`;
-    await rig.skopeo('copy', `oci:${rig.images.layout}:amd64`, archive);
-    await docker('load', '-i', at('image.tar'));
+    engine = await startDocker(rig);
   });
   afterAll(() => rig.close());
 

@@ -3,13 +3,16 @@
  * hangs beyond its bound, and fail when a newer build does better, so that the docs can follow.
  */
 
+import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createBufferPool } from '../../src/http/buffer-pool.ts';
 import type { FrontEnd } from '../../src/http/exchange.ts';
 import { createUwsFrontEnd } from '../../src/http/uws/front-end.ts';
 import { silentLogger } from '../../src/observe/logger.ts';
+import { ApiClient } from '../support/api-client.ts';
 import { RawConnection } from '../support/raw-connection.ts';
+import { startRegistry } from '../support/registry.ts';
 import { digestBody, ScriptedHandler, text } from '../support/scripted-handler.ts';
 import { loadUwsForTests } from '../support/uws.ts';
 
@@ -44,8 +47,12 @@ afterAll(async () => {
   await frontEnd.close(0);
 });
 
-async function answerTo(data: string): Promise<string> {
-  const connection = await RawConnection.open(port);
+function answerTo(data: string): Promise<string> {
+  return answerOf(port, data);
+}
+
+async function answerOf(serverPort: number, data: string): Promise<string> {
+  const connection = await RawConnection.open(serverPort);
   connection.send(data);
   return await connection.closed();
 }
@@ -112,6 +119,26 @@ it('stops serving a client that pipelines and never reads, instead of storing it
   expect(served).toBeLessThan(10_000);
 });
 
+it('has no reason to warn of writes outside a cork', async () => {
+  // Nor is the process's own output a place for the add-on's words.
+  const registry = await startRegistry({ frontEnd: 'uws' });
+  const api = new ApiClient(registry.port);
+  const blob = randomBytes(3 * 1024 * 1024);
+  const digest = await api.pushBlob('corked', blob);
+  const patched = await api.patch(await api.startUpload('corked'), blob);
+  expect(patched.status).toBe(202);
+  expect((await api.get(`/v2/corked/blobs/${digest}`)).body.equals(blob)).toBe(true);
+  expect((await api.get('/v2/corked/tags/list')).status).toBe(404);
+  const refused = await answerOf(
+    registry.port,
+    'GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: x\r\n\r\n',
+  );
+  expect(refused).toMatch(/^HTTP\/1.1 501 /);
+  api.close();
+  expect(await registry.stop()).toBe(0);
+  expect(registry.log()).not.toMatch(/uWS/);
+});
+
 describe('connections that uWS closes by its own clock', { concurrent: true }, () => {
   it.each([
     ['nothing at all', ''],
@@ -122,6 +149,17 @@ describe('connections that uWS closes by its own clock', { concurrent: true }, (
     ['150 header lines', `GET /later HTTP/1.1\r\nHost: x\r\n${'X-A: 1\r\n'.repeat(150)}\r\n`],
   ])('%s', async (_, data) => {
     expect(await answerTo(data)).not.toContain('200 OK');
+  });
+
+  it('one that is idle after a reply, which told the client so', async () => {
+    const connection = await RawConnection.open(port);
+    connection.send('GET /later HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect(await connection.until(/later$/)).toContain('\r\nKeep-Alive: timeout=8\r\n');
+    const startMs = performance.now();
+    await connection.closed();
+    // Sooner, and a client that keeps to the header would meet a closing connection.
+    expect(performance.now() - startMs).toBeGreaterThan(7_900);
+    expect(performance.now() - startMs).toBeLessThan(20_000);
   });
 
   it('a header that comes byte by byte for ever', async () => {

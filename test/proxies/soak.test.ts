@@ -4,12 +4,27 @@
  */
 
 import { randomBytes, randomInt } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ApiClient, type ApiReply, anImage, digestOf, emptyConfig } from '../support/api-client.ts';
+import { parse } from 'yaml';
+import {
+  ApiClient,
+  type ApiClientOptions,
+  type ApiReply,
+  anImage,
+  digestOf,
+  emptyConfig,
+} from '../support/api-client.ts';
+import { type Authority, anAuthority, type Pair } from '../support/certificates.ts';
 import { proxiesMissing, type ReverseProxy } from '../support/proxies.ts';
-import { startHaproxyRecipe, startNginxRecipe } from '../support/recipes.ts';
+import {
+  type Replacements,
+  recipe,
+  startHaproxyRecipe,
+  startNginxRecipe,
+} from '../support/recipes.ts';
 import { type FrontEndName, type RunningRegistry, startRegistry } from '../support/registry.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
 
@@ -19,6 +34,12 @@ const leastBursts = 2;
 const lanes = soakMs > 0 ? 4 : 2;
 const clientsPerBurst = 6;
 
+/** A recipe under load: its proxies, and how clients reach the registry through them. */
+interface Lanes {
+  readonly proxies: readonly ReverseProxy[];
+  readonly client: ApiClientOptions;
+}
+
 interface Tally {
   replies: number;
   bursts: number;
@@ -27,11 +48,15 @@ interface Tally {
 
 describe.skipIf(proxiesMissing !== undefined)('idle connections behind proxies', () => {
   let folder: TempFolder;
+  let ca: Authority;
+  let pair: Pair;
   const registries: RunningRegistry[] = [];
   const proxies: ReverseProxy[] = [];
 
   beforeAll(async () => {
     folder = await tempFolder();
+    ca = await anAuthority(folder.path, 'ca');
+    pair = await ca.issue('proxy');
   });
   afterAll(async () => {
     for (const proxy of proxies) await proxy.stop();
@@ -43,35 +68,71 @@ describe.skipIf(proxiesMissing !== undefined)('idle connections behind proxies',
     heading: string,
     frontEnd: FrontEndName,
     instances: number,
-  ): Promise<ReverseProxy[]> {
-    const root = join(folder.path, `${heading} ${frontEnd}`, 'data');
+  ): Promise<Lanes> {
+    const at = join(folder.path, `${heading} ${frontEnd}`.replaceAll(' ', '-'));
+    await mkdir(at);
+    const hasPrefix = heading.includes('prefix');
+    const http = hasPrefix
+      ? (parse(recipe(heading, 'yaml')) as { http: Record<string, string> }).http
+      : {};
     const hosts: string[] = [];
     for (let instance = 0; instance < instances; instance += 1) {
-      const registry = await startRegistry({ frontEnd, root });
+      const registry = await startRegistry({
+        frontEnd,
+        root: join(at, 'data'),
+        config: { http: { ...http, addr: '127.0.0.1:0' } },
+      });
       registries.push(registry);
       hosts.push(registry.host);
     }
-    const [one = '', two = one] = hosts;
     const started: ReverseProxy[] = [];
     for (let lane = 0; lane < lanes; lane += 1) {
-      const at = join(folder.path, `${heading} ${frontEnd}`.replaceAll(' ', '-'), `${lane}`);
-      started.push(
-        heading.startsWith('haproxy')
-          ? await startHaproxyRecipe(at, heading, { '10.0.0.1:5000': one, '10.0.0.2:5000': two })
-          : await startNginxRecipe(at, heading, { '127.0.0.1:5000': one }),
-      );
+      const start = heading.startsWith('haproxy') ? startHaproxyRecipe : startNginxRecipe;
+      started.push(await start(join(at, `${lane}`), heading, await replacementsOf(heading, hosts)));
     }
     proxies.push(...started);
-    return started;
+    const isTls = heading.endsWith('with TLS');
+    const authority = await readFile(ca.certificate, 'utf8');
+    return {
+      proxies: started,
+      client: {
+        ...(isTls ? { ca: authority } : {}),
+        ...(hasPrefix ? { prefix: http['prefix'] ?? '' } : {}),
+      },
+    };
+  }
+
+  async function replacementsOf(heading: string, hosts: readonly string[]): Promise<Replacements> {
+    const [one = '', two = one] = hosts;
+    const isTls = heading.endsWith('with TLS');
+    if (heading.startsWith('nginx')) {
+      const files = {
+        '/etc/ssl/certs/registry.crt': pair.certificate,
+        '/etc/ssl/private/registry.key': pair.key,
+      };
+      return { '127.0.0.1:5000': one, ...(isTls ? files : {}) };
+    }
+    const pem = join(folder.path, 'registry.pem');
+    if (isTls) {
+      await writeFile(pem, `${await readFile(pair.certificate)}${await readFile(pair.key)}`);
+    }
+    return {
+      '10.0.0.1:5000': one,
+      '10.0.0.2:5000': two,
+      ...(isTls ? { '/etc/haproxy/registry.pem': pem } : {}),
+    };
   }
 
   /** What a CI job does; connections to the proxy are new, so that only those behind it have been idle. */
-  async function pushAndPull(port: number, tally: Tally): Promise<void> {
-    const api = new ApiClient(port);
+  async function pushAndPull(port: number, client: ApiClientOptions, tally: Tally): Promise<void> {
+    const api = new ApiClient(port, client);
+    const publicUrl = `${client.ca === undefined ? 'http' : 'https'}://127.0.0.1:${port}${client.prefix ?? '/'}v2/`;
     const noted = async (step: string, status: number, reply: Promise<ApiReply>) => {
       const got = await reply;
       tally.replies += 1;
       if (got.status !== status) throw new Error(`${step}: ${got.status} ${got.text}`);
+      const { location = publicUrl } = got.headers;
+      if (!location.startsWith(publicUrl)) throw new Error(`${step}: Location ${location}`);
       return got;
     };
     try {
@@ -97,13 +158,13 @@ describe.skipIf(proxiesMissing !== undefined)('idle connections behind proxies',
     }
   }
 
-  async function soak(port: number, tally: Tally): Promise<void> {
+  async function soak(port: number, client: ApiClientOptions, tally: Tally): Promise<void> {
     const endMs = Date.now() + soakMs;
     for (let burst = 0; burst < leastBursts || Date.now() < endMs; burst += 1) {
       // The one sleep that is the subject of its test.
       if (burst > 0) await delay(randomInt(7_000, 13_000));
-      const clients = Array.from({ length: clientsPerBurst }, () => pushAndPull(port, tally));
-      await Promise.all(clients);
+      const jobs = Array.from({ length: clientsPerBurst }, () => pushAndPull(port, client, tally));
+      await Promise.all(jobs);
       tally.bursts += 1;
     }
   }
@@ -111,15 +172,21 @@ describe.skipIf(proxiesMissing !== undefined)('idle connections behind proxies',
   it.concurrent.each([
     ['nginx', 'uws', 1],
     ['nginx', 'node', 1],
+    ['nginx with TLS', 'uws', 1],
+    ['nginx with TLS', 'node', 1],
+    ['nginx with a path prefix', 'uws', 1],
+    ['nginx with a path prefix', 'node', 1],
     ['haproxy', 'uws', 2],
     ['haproxy', 'node', 2],
+    ['haproxy with TLS', 'uws', 2],
+    ['haproxy with TLS', 'node', 2],
     ['nginx without proxy_http_version', 'node', 1],
   ] as const)(
     'bring no error to clients: %s, %s front end',
     async (heading, frontEnd, instances) => {
-      const started = await startLanes(heading, frontEnd, instances);
+      const { proxies: started, client } = await startLanes(heading, frontEnd, instances);
       const tally: Tally = { replies: 0, bursts: 0, wrong: [] };
-      await Promise.all(started.map(({ port }) => soak(port, tally)));
+      await Promise.all(started.map(({ port }) => soak(port, client, tally)));
       if (soakMs > 0) {
         process.stdout.write(
           `${heading}, ${frontEnd}: ${tally.replies} replies in ${tally.bursts} bursts, ${tally.wrong.length} wrong\n`,

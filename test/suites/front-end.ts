@@ -153,6 +153,17 @@ export function describeFrontEnd(
       ]);
     });
 
+    it('tells headers, query and peer also when the handler asks for them late', async () => {
+      running.handler.on('/late', async (exchange) => {
+        await delay(5);
+        const { rawQuery, remoteAddress } = exchange;
+        return text(200, `${exchange.header('x-late')} ${rawQuery} ${remoteAddress}`);
+      });
+      const headers = { 'x-late': 'there' };
+      const reply = await call(running.port, { path: '/late?a=1', headers });
+      expect(reply.body.toString()).toBe('there a=1 127.0.0.1');
+    });
+
     it('answers pipelined requests in order', async () => {
       const path = abilities.asyncPipelining ? '/later' : '/hello';
       const connection = await RawConnection.open(running.port);
@@ -637,7 +648,7 @@ export function describeFrontEnd(
   });
 
   describe(`${name}: time`, { concurrent: true }, () => {
-    it('outlives stalls of 12 s in both directions and a handler that takes as long', async () => {
+    it('outlives stalls of 12 s in both directions, a slow upload, and a handler that takes as long', async () => {
       const { frontEnd, handler, port } = await run();
       const bytes = randomBytes(32 * mebibyte);
       handler.on('/stalled', () => ({
@@ -649,6 +660,10 @@ export function describeFrontEnd(
       handler.on('/thinking', async () => {
         await delay(12_000);
         return text(200, 'thought');
+      });
+      handler.on('/lazy', async (exchange) => {
+        await delay(12_000);
+        return await digestBody(exchange);
       });
       const upload = async (): Promise<void> => {
         const connection = await RawConnection.open(port);
@@ -662,6 +677,27 @@ export function describeFrontEnd(
         expect(await connection.until(/\w{64}$/)).toContain(digest);
         connection.end();
       };
+      /** Below the least rate that uWS's own clock lets pass. */
+      const slowUpload = async (): Promise<void> => {
+        const connection = await RawConnection.open(port);
+        const pieceBytes = 4 * 1024;
+        const pieces = 28;
+        connection.send(
+          `PUT /digest HTTP/1.1\r\nHost: x\r\nContent-Length: ${pieces * pieceBytes}\r\n\r\n`,
+        );
+        for (let sent = 0; sent < pieces; sent += 1) {
+          connection.send(bytes.subarray(sent * pieceBytes, (sent + 1) * pieceBytes));
+          await delay(500);
+        }
+        const digest = sha256(bytes.subarray(0, pieces * pieceBytes));
+        expect(await connection.until(/\w{64}$/)).toContain(digest);
+        connection.end();
+      };
+      const unreadUpload = async (): Promise<void> => {
+        const body = bytes.subarray(0, 8 * mebibyte);
+        const reply = await call(port, { method: 'PUT', path: '/lazy', body });
+        expect(reply.body.toString()).toContain(sha256(body));
+      };
       const download = async (): Promise<void> => {
         const { message } = await openDownload(port, '/stalled');
         await delay(12_000);
@@ -670,7 +706,7 @@ export function describeFrontEnd(
       const think = async (): Promise<void> => {
         expect((await call(port, { path: '/thinking' })).body.toString()).toBe('thought');
       };
-      await Promise.all([upload(), download(), think()]);
+      await Promise.all([upload(), slowUpload(), unreadUpload(), download(), think()]);
       await frontEnd.close(0);
     });
 

@@ -5,6 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { Agent, type IncomingHttpHeaders } from 'node:http';
+import { Agent as TlsAgent } from 'node:https';
 import { call } from './http-call.ts';
 
 export interface ApiRequest {
@@ -24,13 +25,25 @@ export interface ApiReply {
   codes(): string[];
 }
 
+export interface ApiClientOptions {
+  readonly keepAlive?: boolean;
+  /** PEM of the authority that signed the server's certificate: the client then speaks TLS. */
+  readonly ca?: string;
+  /** What stands before `v2/` in paths that the client makes. Those the server gave out are used as they are. */
+  readonly prefix?: string;
+}
+
 export class ApiClient {
   readonly port: number;
   readonly #agent: Agent;
+  readonly #prefix: string;
 
-  constructor(port: number, options: { keepAlive?: boolean } = {}) {
+  constructor(port: number, options: ApiClientOptions = {}) {
+    const { keepAlive = true, ca, prefix = '/' } = options;
     this.port = port;
-    this.#agent = new Agent({ keepAlive: options.keepAlive ?? true, maxSockets: 32 });
+    this.#prefix = prefix;
+    const settings = { keepAlive, maxSockets: 32 };
+    this.#agent = ca === undefined ? new Agent(settings) : new TlsAgent({ ...settings, ca });
   }
 
   /** @param target  Path, or an absolute URL such as a Location, whose host is not looked at. */
@@ -38,7 +51,7 @@ export class ApiClient {
     const { headers = {}, body } = request;
     const reply = await call(this.port, {
       method,
-      path: pathOf(target),
+      path: pathOf(target.startsWith('/v2/') ? `${this.#prefix}${target.slice(1)}` : target),
       headers,
       agent: this.#agent,
       ...(body === undefined ? {} : { body: typeof body === 'string' ? Buffer.from(body) : body }),

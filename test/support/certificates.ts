@@ -13,7 +13,8 @@ export interface Pair {
 
 /** A certificate authority of its own; `issue` signs with it. */
 export interface Authority extends Pair {
-  issue(name: string, use?: 'server' | 'client'): Promise<Pair>;
+  /** @param addresses  IPs beside 127.0.0.1 that the certificate is good for. */
+  issue(name: string, use?: 'server' | 'client', addresses?: readonly string[]): Promise<Pair>;
 }
 
 export async function anAuthority(folder: string, name: string): Promise<Authority> {
@@ -24,12 +25,17 @@ export async function anAuthority(folder: string, name: string): Promise<Authori
   ]);
   return {
     ...ca,
-    async issue(leaf: string, use: 'server' | 'client' = 'server'): Promise<Pair> {
+    async issue(
+      leaf: string,
+      use: 'server' | 'client' = 'server',
+      addresses: readonly string[] = [],
+    ): Promise<Pair> {
+      const names = ['DNS:localhost', 'IP:127.0.0.1', ...addresses.map((ip) => `IP:${ip}`)];
       const pair = { certificate: join(folder, `${leaf}.crt`), key: join(folder, `${leaf}.key`) };
       await openssl([
         ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', `/CN=${leaf}`],
         ...['-CA', ca.certificate, '-CAkey', ca.key],
-        ...['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
+        ...['-addext', `subjectAltName=${names.join()}`],
         ...['-addext', `extendedKeyUsage=${use}Auth`, '-addext', 'basicConstraints=CA:FALSE'],
         ...['-keyout', pair.key, '-out', pair.certificate],
       ]);

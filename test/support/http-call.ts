@@ -1,6 +1,7 @@
-/** A small HTTP/1.1 client for tests: one call, the whole reply. */
+/** A small HTTP/1.1 client for tests, with TLS when the agent has it: one call, the whole reply. */
 
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
+import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { Readable } from 'node:stream';
 
 export interface CallOptions {
@@ -24,7 +25,8 @@ export function call(port: number, options: CallOptions): Promise<CallReply> {
   return new Promise((resolve, reject) => {
     const { method = 'GET', path, headers = {}, body, agent } = options;
     const lengthHeader = Buffer.isBuffer(body) ? { 'content-length': String(body.length) } : {};
-    const outgoing = request(
+    const start = agent instanceof TlsAgent ? tlsRequest : request;
+    const outgoing = start(
       {
         host: '127.0.0.1',
         port,
