@@ -12,6 +12,7 @@ import type { DigestAlgorithm } from '../oci/digest.ts';
 import type {
   AppendOutcome,
   AppendRequest,
+  HashFurtherRequest,
   PutOutcome,
   PutRequest,
 } from '../storage/append-upload.ts';
@@ -113,6 +114,14 @@ export class WorkerPool implements BodyStore {
       path,
       algorithms,
       ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
+    });
+  }
+
+  hashFurther(request: HashFurtherRequest): Promise<Uint8Array | undefined> {
+    return this.#run<Uint8Array | undefined>({
+      kind: 'hashFurther',
+      driver: this.#driver,
+      request,
     });
   }
 

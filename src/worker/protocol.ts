@@ -12,6 +12,7 @@ import type { DigestAlgorithm } from '../oci/digest.ts';
 import type {
   AppendOutcome,
   AppendRequest,
+  HashFurtherRequest,
   PutOutcome,
   PutRequest,
 } from '../storage/append-upload.ts';
@@ -52,6 +53,12 @@ export interface DigestJob {
   readonly bytesPerSecond?: number;
 }
 
+export interface HashFurtherJob {
+  readonly kind: 'hashFurther';
+  readonly driver: DriverSpec;
+  readonly request: HashFurtherRequest;
+}
+
 /**
  * Serves storage calls over a port until it closes. One such job runs for as long as the pool: the short operations of
  * a file system are cheaper on a thread that may wait for the disk than through libuv's pool (file-calls.ts).
@@ -82,7 +89,7 @@ export type StorageAnswer = readonly [
   buffer?: ArrayBuffer,
 ];
 
-export type WorkerJob = AppendJob | DigestJob | PublishJob | PutJob | ServeJob;
+export type WorkerJob = AppendJob | DigestJob | HashFurtherJob | PublishJob | PutJob | ServeJob;
 
 /** What a job of each kind gives back. */
 export interface JobValues {
@@ -90,6 +97,7 @@ export interface JobValues {
   append: Omit<AppendOutcome, 'failure'>;
   put: Omit<PutOutcome, 'failure'>;
   digest: { sizeBytes: number; digests: Digests };
+  hashFurther: Uint8Array | undefined;
   publish: undefined;
   serve: undefined;
 }
