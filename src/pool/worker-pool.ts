@@ -50,6 +50,11 @@ export interface PoolState {
   readonly utilization: number;
 }
 
+/** Threads that a pool with these options starts. */
+export function workerCount({ count }: Pick<WorkersOptions, 'count'>): number {
+  return count > 0 ? count : Math.min(maxWorkers, Math.max(2, availableParallelism()));
+}
+
 export class WorkerPool implements BodyStore {
   readonly #piscina: Piscina<WorkerJob, WorkerResult<JobValues[keyof JobValues]>>;
   readonly #loading: ThreadLoading;
@@ -63,8 +68,7 @@ export class WorkerPool implements BodyStore {
 
   /** `entry` is the module that threads run; worker/entry unless a test brings its own. */
   constructor(options: WorkersOptions, driver: DriverSpec, entry: URL = workerEntryUrl) {
-    const threads =
-      options.count > 0 ? options.count : Math.min(maxWorkers, Math.max(2, availableParallelism()));
+    const threads = workerCount(options);
     this.#driver = driver;
     this.#maxInFlightBytes = options.inflightbytes;
     this.#piscina = new Piscina({
