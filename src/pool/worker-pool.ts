@@ -173,8 +173,9 @@ export class WorkerPool implements BodyStore {
   ): Promise<Value & { failure?: unknown }> {
     const { port1, port2 } = new MessageChannel();
     const feed = new BodyFeed(body, port1, this);
+    const isQueued = this.#running >= this.#piscina.options.maxThreads * jobsPerWorker;
     const value = this.#run<Value>(jobOf(port2), [port2]);
-    feed.start();
+    feed.start(isQueued);
     return value
       .then((outcome) =>
         feed.failure === undefined ? outcome : { ...outcome, failure: feed.failure },
@@ -227,12 +228,20 @@ class BodyFeed {
     this.#pool = pool;
   }
 
-  start(): void {
+  /**
+   * Buffers are for bodies that a worker takes: those of queued jobs would leave none for the jobs that must end before
+   * the queue moves. A job that need not wait is fed at once, which saves it a round.
+   */
+  start(isQueued: boolean): void {
     this.#port.on('message', (message: FromWorker) => {
-      this.#returned(new Uint8Array(message.buffer));
+      if ('buffer' in message) {
+        this.#returned(new Uint8Array(message.buffer));
+      }
       this.#advance();
     });
-    this.#advance();
+    if (!isQueued) {
+      this.#advance();
+    }
   }
 
   /** The job is over: buffers that the worker did not hand back are gone, but no longer count. */
