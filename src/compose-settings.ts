@@ -8,7 +8,9 @@ import type { ApiSettings } from './http/call.ts';
 import { hostRoot } from './http/urls.ts';
 import type { Logger } from './observe/logger.ts';
 import { compileGoRegExp } from './options/go-regexp.ts';
+import { workerCount } from './pool/worker-pool.ts';
 import type { RegistrySettings } from './registry/context.ts';
+import { shareThreads } from './storage/drivers/filesystem/thread-shares.ts';
 
 export function chosenDriver(config: Config): { driverName: string; driverOptions: unknown } {
   const { cache, delete: _, maintenance, redirect, tag, ...drivers } = config.storage;
@@ -17,6 +19,19 @@ export function chosenDriver(config: Config): { driverName: string; driverOption
     throw new CodedError('CONFIG_INVALID', 'no storage configuration provided');
   }
   return { driverName: chosen[0], driverOptions: chosen[1] };
+}
+
+/** The driver's options as each kind of thread gets them, so that bounds of the process stay what they say. */
+export function optionsByThread(config: Config): {
+  main: unknown;
+  storageThread: unknown;
+  worker: unknown;
+} {
+  const { filesystem } = config.storage;
+  const { driverName, driverOptions } = chosenDriver(config);
+  return driverName === 'filesystem' && filesystem !== undefined
+    ? shareThreads(filesystem, workerCount(config.workers))
+    : { main: driverOptions, storageThread: driverOptions, worker: driverOptions };
 }
 
 export function registrySettings(config: Config, smallBodyBytes: number): RegistrySettings {

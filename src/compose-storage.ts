@@ -3,7 +3,7 @@
  * data of a registry (garbage-collect, verify, reindex).
  */
 
-import { chosenDriver, registrySettings } from './compose-settings.ts';
+import { chosenDriver, optionsByThread, registrySettings } from './compose-settings.ts';
 import type { Config } from './config/schema.ts';
 import type { Logger } from './observe/logger.ts';
 import { uuidV7 } from './observe/uuid.ts';
@@ -27,12 +27,13 @@ export async function openStorage(
   logger: Logger,
   { withWorkers }: { withWorkers: boolean },
 ): Promise<OpenedStorage> {
-  const { driverName, driverOptions } = chosenDriver(config);
-  const raw = await createDriver(driverName, driverOptions, logger);
+  const { driverName } = chosenDriver(config);
+  const options = optionsByThread(config);
+  const raw = await createDriver(driverName, options.main, logger);
   const driver = checked(raw);
   const workers =
     withWorkers && driver.abilities.sharedAcrossThreads
-      ? new WorkerPool(config.workers, portableDriver(driverName, driverOptions))
+      ? new WorkerPool(config.workers, portableDriver(driverName, options.worker))
       : undefined;
   return {
     context: createContext(config, driver, workers ?? inlineBodyStore(driver), logger),

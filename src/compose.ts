@@ -2,7 +2,12 @@ import { hostname } from 'node:os';
 import type { AccessController } from './auth/access.ts';
 import { createAccessController } from './auth/create-access-controller.ts';
 import { createCache } from './compose-cache.ts';
-import { apiSettings, chosenDriver, registrySettings } from './compose-settings.ts';
+import {
+  apiSettings,
+  chosenDriver,
+  optionsByThread,
+  registrySettings,
+} from './compose-settings.ts';
 import type { Config } from './config/schema.ts';
 import { CodedError, errorText } from './errors.ts';
 import { createBufferPool } from './http/buffer-pool.ts';
@@ -113,14 +118,15 @@ async function start(
   const metrics: Metrics = page ?? noMetrics;
   const tracer = await createTracer({ version, logger });
   undo.push(() => tracer.stop());
-  const { driverName, driverOptions } = chosenDriver(config);
-  const raw = await createDriver(driverName, driverOptions, logger);
+  const { driverName } = chosenDriver(config);
+  const options = optionsByThread(config);
+  const raw = await createDriver(driverName, options.main, logger);
   undo.push(() => raw.close());
-  const workers = new WorkerPool(config.workers, portableDriver(driverName, driverOptions));
+  const workers = new WorkerPool(config.workers, portableDriver(driverName, options.worker));
   undo.push(() => workers.close());
   const thread =
     driverName === 'filesystem'
-      ? new StorageThread(portableDriver(driverName, driverOptions), raw.name, logger)
+      ? new StorageThread(portableDriver(driverName, options.storageThread), raw.name, logger)
       : undefined;
   undo.push(() => thread?.close());
   const placed = thread === undefined ? raw : threadedDriver(raw, thread);
@@ -184,7 +190,7 @@ async function start(
     spool: () => notifications.spoolState(),
     healthChecks: () => health.checks(),
     proxy: () => proxy,
-    workers: () => workerState(workers, config.workers.queue),
+    workers: () => workerState(workers, config.workers.queue, thread),
   });
   if (config.http.debug.addr !== undefined) {
     const debug = new DebugServer({
@@ -281,9 +287,21 @@ async function start(
   };
 }
 
-function workerState(workers: WorkerPool, queueLimit: number): WorkerState {
-  const { queued, running, threads, utilization } = workers.state;
-  return { threads, runningJobs: running, queuedJobs: queued, queueLimit, utilization };
+/** For the metrics; exported for their test. */
+export function workerState(
+  workers: WorkerPool,
+  queueLimit: number,
+  thread: Pick<StorageThread, 'died'> | undefined,
+): WorkerState {
+  const { died, queued, running, threads, utilization } = workers.state;
+  return {
+    threads,
+    runningJobs: running,
+    queuedJobs: queued,
+    queueLimit,
+    utilization,
+    deaths: { upload: died, storage: thread?.died ?? 0 },
+  };
 }
 
 /** Last started, first stopped; a part that fails to stop does not keep the others from it. */

@@ -16,6 +16,8 @@ export interface WorkerState {
   readonly queueLimit: number;
   /** 0 to 1: share of the workers' time spent in jobs since start. */
   readonly utilization: number;
+  /** Threads that ended although nobody stopped them, since start: those of uploads, and the storage thread. */
+  readonly deaths: { readonly upload: number; readonly storage: number };
 }
 
 /** Counts of one notification endpoint since start. */
@@ -98,6 +100,20 @@ function workerFamilies(sources: () => ReadSources): readonly PrintableFamily[] 
       'longshore_worker_utilization_ratio',
       'Share of the time of the workers spent in jobs',
       (state) => state.utilization,
+    ),
+    new ReadFamily(
+      'counter',
+      'longshore_worker_deaths_total',
+      'Threads that ended although nobody stopped them; another took over',
+      () => {
+        const deaths = sources().workers?.().deaths;
+        return deaths === undefined
+          ? []
+          : (['upload', 'storage'] as const).map((thread) => ({
+              labels: { thread },
+              value: deaths[thread],
+            }));
+      },
     ),
   ];
 }

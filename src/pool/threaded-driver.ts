@@ -116,6 +116,7 @@ export function threadedBodyStore(thread: StorageThread, others: BodyStore): Bod
     publish: (from, to) => others.publish(from, to),
     digestFile: (path, algorithms, bytesPerSecond) =>
       others.digestFile(path, algorithms, bytesPerSecond),
+    hashFurther: (request) => others.hashFurther(request),
   };
 }
 

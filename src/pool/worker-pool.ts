@@ -12,6 +12,7 @@ import type { DigestAlgorithm } from '../oci/digest.ts';
 import type {
   AppendOutcome,
   AppendRequest,
+  HashFurtherRequest,
   PutOutcome,
   PutRequest,
 } from '../storage/append-upload.ts';
@@ -49,6 +50,11 @@ export interface PoolState {
   readonly utilization: number;
 }
 
+/** Threads that a pool with these options starts. */
+export function workerCount({ count }: Pick<WorkersOptions, 'count'>): number {
+  return count > 0 ? count : Math.min(maxWorkers, Math.max(2, availableParallelism()));
+}
+
 export class WorkerPool implements BodyStore {
   readonly #piscina: Piscina<WorkerJob, WorkerResult<JobValues[keyof JobValues]>>;
   readonly #loading: ThreadLoading;
@@ -62,8 +68,7 @@ export class WorkerPool implements BodyStore {
 
   /** `entry` is the module that threads run; worker/entry unless a test brings its own. */
   constructor(options: WorkersOptions, driver: DriverSpec, entry: URL = workerEntryUrl) {
-    const threads =
-      options.count > 0 ? options.count : Math.min(maxWorkers, Math.max(2, availableParallelism()));
+    const threads = workerCount(options);
     this.#driver = driver;
     this.#maxInFlightBytes = options.inflightbytes;
     this.#piscina = new Piscina({
@@ -116,6 +121,14 @@ export class WorkerPool implements BodyStore {
     });
   }
 
+  hashFurther(request: HashFurtherRequest): Promise<Uint8Array | undefined> {
+    return this.#run<Uint8Array | undefined>({
+      kind: 'hashFurther',
+      driver: this.#driver,
+      request,
+    });
+  }
+
   publish(from: string, to: string): Promise<void> {
     return this.#run<undefined>({ kind: 'publish', driver: this.#driver, from, to });
   }
@@ -160,8 +173,9 @@ export class WorkerPool implements BodyStore {
   ): Promise<Value & { failure?: unknown }> {
     const { port1, port2 } = new MessageChannel();
     const feed = new BodyFeed(body, port1, this);
+    const isQueued = this.#running >= this.#piscina.options.maxThreads * jobsPerWorker;
     const value = this.#run<Value>(jobOf(port2), [port2]);
-    feed.start();
+    feed.start(isQueued);
     return value
       .then((outcome) =>
         feed.failure === undefined ? outcome : { ...outcome, failure: feed.failure },
@@ -214,12 +228,20 @@ class BodyFeed {
     this.#pool = pool;
   }
 
-  start(): void {
+  /**
+   * Buffers are for bodies that a worker takes: those of queued jobs would leave none for the jobs that must end before
+   * the queue moves. A job that need not wait is fed at once, which saves it a round.
+   */
+  start(isQueued: boolean): void {
     this.#port.on('message', (message: FromWorker) => {
-      this.#returned(new Uint8Array(message.buffer));
+      if ('buffer' in message) {
+        this.#returned(new Uint8Array(message.buffer));
+      }
       this.#advance();
     });
-    this.#advance();
+    if (!isQueued) {
+      this.#advance();
+    }
   }
 
   /** The job is over: buffers that the worker did not hand back are gone, but no longer count. */

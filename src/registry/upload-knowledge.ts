@@ -21,15 +21,9 @@ import type { BodySource } from '../storage/body-store.ts';
 import { DriverCode } from '../storage/driver.ts';
 import { uploadDataPath } from '../storage/layout.ts';
 import type { Digests, HashPlan } from '../storage/upload-hash.ts';
-import {
-  deleteHashState,
-  getHashState,
-  getNote,
-  putHashState,
-  putNote,
-  type UploadNote,
-} from '../storage/upload-store.ts';
+import { getNote, putNote, type UploadNote } from '../storage/upload-store.ts';
 import type { RegistryContext } from './context.ts';
+import { chunksSavedEach, SavedStates } from './saved-states.ts';
 
 export interface UploadSession {
   readonly name: RepositoryName;
@@ -53,14 +47,16 @@ const maxRemembered = 10_000;
 export class UploadKnowledge {
   readonly #context: RegistryContext;
   readonly #notes: LRUCache<string, UploadNote> = new LRUCache({ max: maxRemembered });
-  /** The last saved state of a chunked upload's hash. */
-  readonly #states: LRUCache<string, { readonly sizeBytes: number; readonly state: Uint8Array }> =
+  readonly #states: SavedStates;
+  /** Uploads whose every chunk so far was small and came here: a hash of them is kept in memory. */
+  readonly #kept: LRUCache<string, { readonly sizeBytes: number; readonly chunks: number }> =
     new LRUCache({ max: maxRemembered });
   /** Sessions whose folder this process alone has touched and left with nothing but `startedat` and so many bytes. */
   readonly #bare: LRUCache<string, number> = new LRUCache({ max: maxRemembered });
 
   constructor(context: RegistryContext) {
     this.#context = context;
+    this.#states = new SavedStates(context);
   }
 
   /** A session that was just begun; `algorithm` is what the client announced. */
@@ -84,67 +80,92 @@ export class UploadKnowledge {
     return this.#bare.get(session.id) === session.sizeBytes;
   }
 
-  forget(id: string): void {
+  /** Bytes that the session held when this process last wrote or looked; storage has the last word. */
+  sizeBytes(id: string): number | undefined {
+    return this.#notes.get(id)?.sizeBytes;
+  }
+
+  /** Forgets a session that ended. Resolves when nothing more is written into its folder from here. */
+  forget(id: string): Promise<void> {
     this.#notes.delete(id);
-    this.#states.delete(id);
+    this.#kept.delete(id);
     this.#bare.delete(id);
+    return this.#states.forget(id);
+  }
+
+  /** Saves what other instances need to go on, at the end of the process. */
+  settle(): Promise<void> {
+    return this.#states.settle();
   }
 
   /**
    * A whole body in one go is hashed natively (1.9 GiB/s a core against 0.4 with a hash that can be saved). Chunks
-   * (a Content-Range, or a second body) go on from a saved state; without one the data is read once at commit.
+   * (a Content-Range, or a second body) go on from a hash in memory or from a saved state; without either the data is
+   * read once at commit.
    */
-  async plan(session: UploadSession, claim: UploadClaim): Promise<HashPlan> {
+  async plan(session: UploadSession, claim: UploadClaim, isSmall: boolean): Promise<HashPlan> {
     const { name, id, sizeBytes } = session;
+    // Small bodies of one upload are all hashed on one thread (split-body-store.ts), which can keep a hash of them.
+    const canKeep = isSmall && this.#context.driver.abilities.readsUncommitted;
     if (sizeBytes === 0) {
       const announced = (await this.#note(session))?.algorithm;
       if (claim.range !== undefined && (announced ?? canonicalAlgorithm) === canonicalAlgorithm) {
-        return { kind: 'resumable' };
+        return { kind: 'resumable', keep: canKeep };
       }
       const others = announced === undefined || announced === canonicalAlgorithm ? [] : [announced];
       return { kind: 'native', algorithms: [canonicalAlgorithm, ...others] };
     }
-    const known = this.#states.get(id);
-    const state =
-      known?.sizeBytes === sizeBytes
-        ? known.state
-        : await getHashState(this.#context.driver, name, id, sizeBytes);
-    return state === undefined ? { kind: 'none' } : { kind: 'resumable', state };
+    const kept = this.#kept.get(id);
+    const isKept = canKeep && kept?.sizeBytes === sizeBytes;
+    if (isKept && kept.chunks >= chunksSavedEach) {
+      return { kind: 'kept' };
+    }
+    const state = await this.#states.get(name, id, sizeBytes);
+    return state === undefined ? { kind: 'none' } : { kind: 'resumable', state, keep: isKept };
   }
 
   /**
    * Keeps what an append learnt about the digest. All of it are hints: a lost one costs a read at commit. After a small
    * body the note stays in memory alone: reading so little again is cheaper than a file.
    */
-  async learn(session: UploadSession, outcome: AppendOutcome, isSmall: boolean): Promise<void> {
-    const { driver } = this.#context;
+  async learn(
+    session: UploadSession,
+    outcome: AppendOutcome,
+    plan: HashPlan,
+    isSmall: boolean,
+  ): Promise<void> {
     const { name, id } = session;
+    const { digests, sizeBytes, state } = outcome;
     const algorithm = this.#notes.get(id)?.algorithm;
     const note: UploadNote = {
-      sizeBytes: outcome.sizeBytes,
-      digests: outcome.digests,
+      sizeBytes,
+      digests,
       ...(algorithm === undefined ? {} : { algorithm }),
     };
     this.#notes.set(id, note);
+    this.#learnKept(session, outcome, plan);
     const durability = { durable: session.sizeBytes === 0 };
-    const isStillBare =
-      isSmall && outcome.state === undefined && this.#bare.get(id) === session.sizeBytes;
+    const isStillBare = isSmall && state === undefined && this.#bare.get(id) === session.sizeBytes;
     if (isStillBare) {
-      this.#bare.set(id, outcome.sizeBytes);
+      this.#bare.set(id, sizeBytes);
     } else {
       this.#bare.delete(id);
     }
-    if (outcome.state !== undefined) {
-      this.#states.set(id, { sizeBytes: outcome.sizeBytes, state: outcome.state });
-      // Side by side: which of the two is on disk first does not matter, since the data's size tells which is meant.
-      await Promise.all([
-        putHashState(driver, name, id, outcome.sizeBytes, outcome.state, durability),
-        session.sizeBytes > 0 && session.sizeBytes !== outcome.sizeBytes
-          ? deleteHashState(driver, name, id, session.sizeBytes)
-          : undefined,
-      ]);
+    if (state !== undefined) {
+      await this.#states.put(name, id, session.sizeBytes, { sizeBytes, state }, durability);
+    } else if (plan.kind === 'kept') {
+      this.#states.owe(name, id, sizeBytes);
     } else if (!isSmall) {
-      await putNote(driver, name, id, note, durability);
+      await putNote(this.#context.driver, name, id, note, durability);
+    }
+  }
+
+  #learnKept({ id }: UploadSession, { digests, sizeBytes }: AppendOutcome, plan: HashPlan): void {
+    const mayKeep = plan.kind === 'kept' || (plan.kind === 'resumable' && plan.keep === true);
+    if (mayKeep && digests.sha256 !== undefined) {
+      this.#kept.set(id, { sizeBytes, chunks: (this.#kept.get(id)?.chunks ?? 0) + 1 });
+    } else {
+      this.#kept.delete(id);
     }
   }
 
@@ -163,7 +184,7 @@ export class UploadKnowledge {
     const path = uploadDataPath(session.name, session.id);
     if (algorithm === canonicalAlgorithm) {
       // Another instance, or Distribution, may have saved a state at exactly this size.
-      const state = await getHashState(driver, session.name, session.id, session.sizeBytes);
+      const state = await this.#states.get(session.name, session.id, session.sizeBytes);
       if (state !== undefined) {
         const { digests } = await bodies.append(
           { path, offset: session.sizeBytes, hash: { kind: 'resumable', state } },

@@ -122,7 +122,7 @@ export class UploadSessions {
     body: BodySource,
   ): Promise<UploadSession> {
     return this.#exclusively(name, id, async () => {
-      const held = await this.#require(name, id, claim);
+      const held = this.#remembered(name, id, claim) ?? (await this.#require(name, id, claim));
       return this.#append(held, claim, await this.#sized(body));
     });
   }
@@ -191,6 +191,7 @@ export class UploadSessions {
 
   /** Resolves when sessions that ended are also gone from storage. */
   async settle(): Promise<void> {
+    await this.#knowledge.settle();
     await Promise.all(this.#cleanups);
     await this.#shelf.clear();
   }
@@ -232,6 +233,19 @@ export class UploadSessions {
     return sizedBody(body, this.#context.options.smallBodyBytes);
   }
 
+  /**
+   * The session as this process left it, when the claim agrees: saves a chunk the question to storage. Appending checks
+   * the stored size all the same, where it does not drop what another instance has stored.
+   */
+  #remembered(name: RepositoryName, id: string, claim: UploadClaim): UploadSession | undefined {
+    const { offset, startedAtMs } = claim;
+    const isRemembered =
+      this.#context.driver.abilities.readsUncommitted &&
+      this.#knowledge.sizeBytes(id) === offset &&
+      (claim.range?.start ?? offset) === offset;
+    return isRemembered ? { name, id, startedAtMs, sizeBytes: offset } : undefined;
+  }
+
   #isSmall(body: BodySource): boolean {
     return body.sizeBytes !== undefined && body.sizeBytes <= this.#context.options.smallBodyBytes;
   }
@@ -242,18 +256,20 @@ export class UploadSessions {
     body: BodySource,
   ): Promise<UploadSession> {
     const { name, id } = session;
-    const hash = await this.#knowledge.plan(session, claim);
+    const isSmall = this.#isSmall(body);
+    const hash = await this.#knowledge.plan(session, claim, isSmall);
     let outcome: AppendOutcome;
     try {
       const path = uploadDataPath(name, id);
       outcome = await this.#context.bodies.append({ path, offset: session.sizeBytes, hash }, body);
     } catch (error) {
       if (isOffsetMismatch(error)) {
-        throw new UploadRangeError({ ...session, sizeBytes: error.detail });
+        // Another instance wrote, or ended the session.
+        throw new UploadRangeError(await this.status(name, id));
       }
       throw hasCode(error, DriverCode.notFound) ? uploadUnknown() : error;
     }
-    await this.#knowledge.learn(session, outcome, this.#isSmall(body));
+    await this.#knowledge.learn(session, outcome, hash, isSmall);
     if (outcome.failure !== undefined) {
       throw outcome.failure;
     }
@@ -356,8 +372,9 @@ export class UploadSessions {
     const { logger } = this.#context;
     const { name, id } = session;
     this.#ended.set(id, true);
-    this.#knowledge.forget(id);
-    const cleanup = this.#tidy(session, isBare)
+    const cleanup = this.#knowledge
+      .forget(id)
+      .then(() => this.#tidy(session, isBare))
       .catch((error: unknown) => {
         logger.warn('could not remove a finished upload session; purging will', {
           name,
@@ -381,7 +398,7 @@ export class UploadSessions {
 
   async #discard(name: RepositoryName, id: string): Promise<void> {
     this.#ended.set(id, true);
-    this.#knowledge.forget(id);
+    await this.#knowledge.forget(id);
     await deleteSession(this.#context.driver, name, id);
   }
 }

@@ -71,7 +71,7 @@ export async function appendUpload(
   request: AppendRequest,
   source: ByteSource,
 ): Promise<AppendOutcome> {
-  const hash = await createUploadHash(request.hash);
+  const hash = await createUploadHash(request.hash, request);
   // Object stores keep nothing of a session without bytes, so there is nothing to append to.
   const append = request.offset > 0 || driver.abilities.readsUncommitted;
   const writer = await driver.openWriter(request.path, { append });
@@ -232,6 +232,39 @@ export async function digestFile(
     throw failure;
   }
   return { sizeBytes, ...hash.finish() };
+}
+
+/** Bytes of an unfinished upload to hash further, from a saved state. */
+export interface HashFurtherRequest {
+  readonly path: string;
+  /** SHA-256 state at `from`. */
+  readonly state: Uint8Array;
+  readonly from: number;
+  /** Exclusive. */
+  readonly to: number;
+}
+
+/**
+ * The SHA-256 state at `request.to`, or `undefined` when the upload no longer holds so many bytes.
+ *
+ * @throws PathNotFoundError and other driver errors
+ */
+export async function hashFurther(
+  driver: StorageDriver,
+  { path, state, from, to }: HashFurtherRequest,
+): Promise<Uint8Array | undefined> {
+  const hash = await createUploadHash({ kind: 'resumable', state }, { path, offset: from });
+  const source = await driver.open(path, { offset: from, endOffset: to });
+  let sizeBytes = from;
+  const failure = await pump(source, async (bytes) => {
+    sizeBytes += bytes.length;
+    hash.update(bytes);
+  });
+  if (failure !== undefined) {
+    throw failure;
+  }
+  const end = hash.finish();
+  return sizeBytes === to ? end.state : undefined;
 }
 
 /** True for `offsetMismatch`, whichever thread threw it. */

@@ -10,6 +10,8 @@ import {
   type AppendRequest,
   appendUpload,
   digestFile,
+  type HashFurtherRequest,
+  hashFurther,
   type PutOutcome,
   type PutRequest,
   publishUpload,
@@ -41,6 +43,8 @@ export interface BodyStore {
     algorithms: readonly DigestAlgorithm[],
     bytesPerSecond?: number,
   ): Promise<{ sizeBytes: number; digests: Digests }>;
+  /** See hashFurther: only on drivers where unfinished uploads can be read. */
+  hashFurther(request: HashFurtherRequest): Promise<Uint8Array | undefined>;
 }
 
 export function inlineBodyStore(driver: StorageDriver): BodyStore {
@@ -50,6 +54,7 @@ export function inlineBodyStore(driver: StorageDriver): BodyStore {
     publish: (from, to) => publishUpload(driver, from, to),
     digestFile: (path, algorithms, bytesPerSecond) =>
       digestFile(driver, path, algorithms, bytesPerSecond),
+    hashFurther: (request) => hashFurther(driver, request),
   };
 }
 

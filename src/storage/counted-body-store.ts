@@ -23,5 +23,6 @@ export function countedBodyStore(store: BodyStore, counter: UploadCounter): Body
     publish: (from, to) => store.publish(from, to),
     digestFile: (path, algorithms, bytesPerSecond) =>
       store.digestFile(path, algorithms, bytesPerSecond),
+    hashFurther: (request) => store.hashFurther(request),
   };
 }

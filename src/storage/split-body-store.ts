@@ -18,5 +18,6 @@ export function splitBodyStore(
     publish: (from, to) => large.publish(from, to),
     digestFile: (path, algorithms, bytesPerSecond) =>
       large.digestFile(path, algorithms, bytesPerSecond),
+    hashFurther: (request) => large.hashFurther(request),
   };
 }

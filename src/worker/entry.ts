@@ -2,7 +2,13 @@
  * What the pool's threads run: a switch over jobs. Returns facts and errors as values; logs nothing.
  */
 
-import { appendUpload, digestFile, publishUpload, putWhole } from '../storage/append-upload.ts';
+import {
+  appendUpload,
+  digestFile,
+  hashFurther,
+  publishUpload,
+  putWhole,
+} from '../storage/append-upload.ts';
 import type { StorageDriver } from '../storage/driver.ts';
 import { openPortableDriver } from '../storage/drivers/table.ts';
 import { failure } from './failure.ts';
@@ -12,6 +18,7 @@ import type {
   AppendJob,
   DigestJob,
   DriverSpec,
+  HashFurtherJob,
   JobValues,
   PublishJob,
   PutJob,
@@ -69,6 +76,10 @@ async function digest(job: DigestJob): Promise<JobValues['digest']> {
   return digestFile(await driverOf(job.driver), job.path, job.algorithms, job.bytesPerSecond);
 }
 
+async function further(job: HashFurtherJob): Promise<JobValues['hashFurther']> {
+  return hashFurther(await driverOf(job.driver), job.request);
+}
+
 async function publish(job: PublishJob): Promise<undefined> {
   await publishUpload(await driverOf(job.driver), job.from, job.to);
   return undefined;
@@ -80,6 +91,8 @@ function run(job: WorkerJob): Promise<JobValues[keyof JobValues]> {
       return append(job);
     case 'digest':
       return digest(job);
+    case 'hashFurther':
+      return further(job);
     case 'put':
       return put(job);
     case 'publish':

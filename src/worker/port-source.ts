@@ -23,11 +23,15 @@ export function portSource(port: MessagePort): ByteSource {
   // A sender that died (the main thread ends) leaves a body without its end.
   port.on('close', () => wake?.({ end: true }));
 
+  const begun: FromWorker = { begun: true };
+  port.postMessage(begun);
+
   const giveBack = (): void => {
     if (held !== undefined) {
-      const message: FromWorker = { buffer: held };
+      const buffer = held;
+      const message: FromWorker = { buffer };
       held = undefined;
-      port.postMessage(message, [message.buffer]);
+      port.postMessage(message, [buffer]);
     }
   };
 

@@ -2,6 +2,7 @@
  * What pool and workers say to each other: structured-clone-safe values, no class instances.
  *
  *   pool ── run(job) ─────────────> worker        one Piscina task per request body, not per piece
+ *        <── begun ───────────────                 once the job has left the queue
  *        ── piece, piece, … end ──>                over the job's MessagePort, buffers transferred
  *        <── buffer, buffer, … ───                 handed back as they were stored
  *        <── result ──────────────                 the task's value
@@ -12,6 +13,7 @@ import type { DigestAlgorithm } from '../oci/digest.ts';
 import type {
   AppendOutcome,
   AppendRequest,
+  HashFurtherRequest,
   PutOutcome,
   PutRequest,
 } from '../storage/append-upload.ts';
@@ -52,6 +54,12 @@ export interface DigestJob {
   readonly bytesPerSecond?: number;
 }
 
+export interface HashFurtherJob {
+  readonly kind: 'hashFurther';
+  readonly driver: DriverSpec;
+  readonly request: HashFurtherRequest;
+}
+
 /**
  * Serves storage calls over a port until it closes. One such job runs for as long as the pool: the short operations of
  * a file system are cheaper on a thread that may wait for the disk than through libuv's pool (file-calls.ts).
@@ -83,7 +91,7 @@ export type StorageAnswer = readonly [
   buffer?: ArrayBuffer,
 ];
 
-export type WorkerJob = AppendJob | DigestJob | PublishJob | PutJob | ServeJob;
+export type WorkerJob = AppendJob | DigestJob | HashFurtherJob | PublishJob | PutJob | ServeJob;
 
 /** What a job of each kind gives back. */
 export interface JobValues {
@@ -91,6 +99,7 @@ export interface JobValues {
   append: Omit<AppendOutcome, 'failure'>;
   put: Omit<PutOutcome, 'failure'>;
   digest: { sizeBytes: number; digests: Digests };
+  hashFurther: Uint8Array | undefined;
   publish: undefined;
   serve: undefined;
 }
@@ -110,7 +119,5 @@ export type ToWorker =
   | { readonly buffer: ArrayBuffer; readonly offset: number; readonly length: number }
   | { readonly end: true };
 
-/** Worker to main thread: a buffer whose bytes are stored. */
-export interface FromWorker {
-  readonly buffer: ArrayBuffer;
-}
+/** Worker to main thread: a buffer whose bytes are stored. `begun`: the job has left the queue and wants its body. */
+export type FromWorker = { readonly buffer: ArrayBuffer } | { readonly begun: true };

@@ -6,7 +6,7 @@
 
 import { open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ApiClient, digestOf, locationOf, withQuery } from '../support/api-client.ts';
 import { noise } from '../support/bytes.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
@@ -147,6 +147,90 @@ describe('a chunked upload', () => {
     }
     await finish(api.other, location);
     await expectServed(api.one);
+  });
+});
+
+describe('an upload in many small chunks', () => {
+  const smallBytes = 64 * 1024;
+  const count = Math.floor((4 * chunkBytes) / smallBytes);
+
+  beforeEach(() => {
+    content = content.subarray(0, count * smallBytes);
+  });
+
+  async function sendSmall(client: ApiClient, location: string, n: number): Promise<string> {
+    const start = n * smallBytes;
+    const reply = await client.patch(
+      pathOf(location),
+      content.subarray(start, start + smallBytes),
+      {
+        'content-range': `${start}-${start + smallBytes - 1}`,
+        'content-type': 'application/octet-stream',
+      },
+    );
+    expect(reply.status).toBe(202);
+    return locationOf(reply);
+  }
+
+  it('moves between instances at any chunk', async () => {
+    let location = await api.one.startUpload(name);
+    for (let n = 0; n < count; n += 1) {
+      location = await sendSmall([6, 7, 9].includes(n) ? api.other : api.one, location, n);
+    }
+    await finish(api.other, location);
+    await expectServed(api.one);
+  });
+
+  it('has its state saved when it rests, so that the other instance need not read it', async () => {
+    let location = await api.one.startUpload(name);
+    for (let n = 0; n < count - 2; n += 1) {
+      location = await sendSmall(api.one, location, n);
+    }
+    const wanted = [String((count - 2) * smallBytes)];
+    await vi.waitUntil(async () => String(await hashStates(location)) === String(wanted), 20_000);
+    await damage(location);
+    location = await sendSmall(api.other, location, count - 2);
+    location = await sendSmall(api.one, location, count - 1);
+    await finish(api.one, location);
+  });
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)('goes on after %s and a new start', async (signal) => {
+    const before = await startRegistry({ root });
+    const first = new ApiClient(before.port);
+    let location = await first.startUpload(name);
+    for (let n = 0; n < count - 1; n += 1) {
+      location = await sendSmall(first, location, n);
+    }
+    first.close();
+    await before.stop(signal);
+    if (signal === 'SIGTERM') {
+      expect(await hashStates(location)).toEqual([String((count - 1) * smallBytes)]);
+    }
+    const after = await startRegistry({ root });
+    const second = new ApiClient(after.port);
+    location = await sendSmall(second, location, count - 1);
+    await finish(second, location);
+    await expectServed(second);
+    second.close();
+    await after.stop();
+  });
+
+  it('is told where it stands when the other instance wrote or ended it meanwhile', async () => {
+    const begun = await sendSmall(api.one, await api.one.startUpload(name), 0);
+    const next = await sendSmall(api.other, begun, 1);
+    const start = smallBytes;
+    const late = await api.one.patch(pathOf(begun), content.subarray(start, 2 * start), {
+      'content-range': `${start}-${2 * start - 1}`,
+      'content-type': 'application/octet-stream',
+    });
+    expect(late.status).toBe(416);
+    expect(late.headers.range).toBe(`0-${2 * start - 1}`);
+    const before = await sendSmall(api.one, next, 2);
+    expect((await api.other.send('DELETE', pathOf(before))).status).toBe(204);
+    const gone = await api.one.patch(pathOf(before), content.subarray(0, 10), {
+      'content-type': 'application/octet-stream',
+    });
+    expect(gone.status).toBe(404);
   });
 });
 

@@ -1,6 +1,8 @@
 /** Workers that die under an upload: it fails clearly and can go on, others are not touched, the pool fills up again. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { workerState } from '../../src/compose.ts';
+import { createMetrics } from '../../src/observe/metrics.ts';
 import { WorkerPool } from '../../src/pool/worker-pool.ts';
 import type { AppendOutcome } from '../../src/storage/append-upload.ts';
 import type { BodySource } from '../../src/storage/body-store.ts';
@@ -109,6 +111,19 @@ describe.each(['throw', 'exit', 'memory'])('a worker that dies: %s', (way) => {
       await pool.close();
     }
   });
+});
+
+it('is counted on the page of metrics', async () => {
+  const pool = newPool(1);
+  const metrics = createMetrics();
+  metrics.watch({ workers: () => workerState(pool, 100, undefined) });
+  try {
+    expect(await metrics.text()).toContain('longshore_worker_deaths_total{thread="upload"} 0');
+    await expect(append(pool, '/uploads/die-exit-metric/data', aBody(bytes))).rejects.toThrow();
+    expect(await metrics.text()).toContain('longshore_worker_deaths_total{thread="upload"} 1');
+  } finally {
+    await pool.close();
+  }
 });
 
 it('goes on with many uploads although workers keep dying', async () => {

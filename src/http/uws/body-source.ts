@@ -3,7 +3,10 @@
  * the socket paused while nobody reads or no buffer is free.
  *
  *   onData ──copy──> filling ──full, or end, or reader waits──> ready ──read()──> the reader, who gives it back
- *             └────> overflow (only while the pool is empty: what the socket had already received)
+ *             └────> overflow (while the pool is empty, or nobody has asked yet: what the socket had already received)
+ *
+ * A large body takes no buffer before its first read. Uploads that wait for a worker would else hold all buffers, and
+ * those that the workers wait for would get none: 500 at once stood still.
  */
 
 import { ClientGoneError } from '../../errors.ts';
@@ -12,6 +15,8 @@ import type { UwsResponse } from './types.ts';
 
 /** Full pieces that may wait for the reader before the socket is paused. */
 const maxReadyPieces = 4;
+/** A body of up to so many bytes is taken in at once, which saves small pushes a pause; it has a buffer for itself anyway. */
+const maxUnaskedBytes = 128 * 1024;
 /** How long a waiting reader's bytes gather before a part-filled buffer goes out. A fast upload fills one sooner. */
 const gatherMs = 5;
 /** Unwanted bytes read and dropped before the socket is paused for good. */
@@ -41,6 +46,8 @@ export class UwsBody implements RequestBody {
   #filledBytes = 0;
   #overflow: Uint8Array[] = [];
   #isWaitingForPool = false;
+  /** Nobody has read yet, and the body is large: the socket waits. */
+  #isHeld: boolean;
   #waiter: Waiter | undefined;
   #gatherTimer: NodeJS.Timeout | undefined;
   /** No more will come: complete, or the connection ended (then #failure says why). */
@@ -54,9 +61,15 @@ export class UwsBody implements RequestBody {
     this.sizeBytes = sizeBytes;
     this.pool = pool;
     res.onData((chunk, isLast) => this.#receive(chunk, isLast));
+    // The pause comes with the first bytes: uWS starts its clock after the handler, also for a socket that is paused.
+    this.#isHeld = sizeBytes === undefined || sizeBytes > maxUnaskedBytes;
   }
 
   read(): Promise<Uint8Array | undefined> {
+    if (this.#isHeld) {
+      this.#isHeld = false;
+      this.#refill();
+    }
     const piece = this.#ready.shift();
     if (piece !== undefined) {
       this.#steer();
@@ -78,6 +91,7 @@ export class UwsBody implements RequestBody {
       return;
     }
     this.#isDiscarding = true;
+    this.#isHeld = false;
     this.#failure ??= this.isComplete
       ? undefined
       : (reason ?? new ClientGoneError('body cancelled'));
@@ -161,10 +175,13 @@ export class UwsBody implements RequestBody {
   }
 
   #store(bytes: Uint8Array): void {
-    const rest = this.#overflow.length > 0 ? bytes : this.#fill(bytes);
+    const mustWait = this.#isHeld || this.#overflow.length > 0;
+    const rest = mustWait ? bytes : this.#fill(bytes);
     if (rest.length > 0) {
       this.#overflow.push(rest.slice());
-      this.#waitForPool();
+      if (!this.#isHeld) {
+        this.#waitForPool();
+      }
     }
   }
 
@@ -283,7 +300,7 @@ export class UwsBody implements RequestBody {
     }
     const isTooMuch = this.#isDiscarding
       ? this.#discardedBytes > maxDiscardBytes
-      : this.#overflow.length > 0 || this.#ready.length >= maxReadyPieces;
+      : this.#isHeld || this.#overflow.length > 0 || this.#ready.length >= maxReadyPieces;
     if (isTooMuch !== this.isPaused) {
       this.isPaused = isTooMuch;
       if (isTooMuch) {

@@ -44,8 +44,10 @@ export class KeepAwake {
       if (exchange.isGone || exchange.isAnswered) {
         this.#exchanges.delete(exchange);
       } else if (exchange.upload?.isPaused) {
-        // We hold the client back; uWS has no clock running then.
+        // We hold the client back. A pause stops uWS's clock, but one made inside its callback does not: uWS starts the
+        // clock after that, and cut uploads that waited 10 s for a worker. So it is paused once more from here.
         exchange.progressAtMs = nowMs;
+        exchange.res.pause();
       } else {
         this.#nudge(exchange, nowMs);
       }

@@ -55,5 +55,6 @@ export function phasedBodyStore(store: BodyStore, clock: PhaseClock): BodyStore 
     publish: (from, to) => clock.storage(() => store.publish(from, to)),
     digestFile: (path, algorithms, bytesPerSecond) =>
       clock.storage(() => store.digestFile(path, algorithms, bytesPerSecond)),
+    hashFurther: (request) => store.hashFurther(request),
   };
 }

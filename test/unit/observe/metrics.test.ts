@@ -112,6 +112,7 @@ describe('metrics', () => {
         queuedJobs: 7,
         queueLimit: 64,
         utilization: 0.5,
+        deaths: { upload: 3, storage: 1 },
       }),
       endpoints: () => [
         {
@@ -135,6 +136,8 @@ describe('metrics', () => {
     for (const line of [
       'longshore_worker_queued_jobs 7',
       'longshore_worker_utilization_ratio 0.5',
+      'longshore_worker_deaths_total{thread="upload"} 3',
+      'longshore_worker_deaths_total{thread="storage"} 1',
       'registry_notifications_events_total{type="Errors",endpoint="ci"} 2',
       'registry_notifications_pending_total{endpoint="ci"} 3',
       'registry_notifications_status_total{code="200 OK",endpoint="ci"} 6',

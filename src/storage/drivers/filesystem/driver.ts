@@ -33,11 +33,9 @@ import { type SmallFile, SmallFileCache } from './small-file-cache.ts';
 import { removeStaleTemps } from './stale-temps.ts';
 import { openFileWriter } from './writer.ts';
 
-const minThreads = 25;
-
-/** The driver with `maxthreads` in front of it; values below 25 count as 25, as in Distribution. */
+/** The driver with `maxthreads` in front of it: this thread's share of what the configuration says (thread-shares.ts). */
 export function createFilesystemDriver(options: FilesystemOptions): StorageDriver {
-  const gate = new Gate(driverName, Math.max(minThreads, options.maxthreads));
+  const gate = new Gate(driverName, Math.max(1, options.maxthreads));
   return limited(new FilesystemDriver(options.rootdirectory), gate);
 }
 

@@ -10,7 +10,8 @@ export const filesystemOptions = Type.Object(
       default: '/var/lib/registry',
     }),
     maxthreads: int({
-      description: 'Storage calls that run at a time; below 25 counts as 25.',
+      description:
+        'Storage calls of each process that run at a time; below 25 counts as 25. A quarter is for reads, a quarter for short calls, the rest is dealt out among the workers, at least 1 each.',
       default: 100,
       loose: true,
     }),

@@ -97,7 +97,7 @@ describe('UwsBody', () => {
   });
 
   it('pauses the socket while pieces wait, and resumes it when they are read', async () => {
-    const { res, body, pool } = bodyWith({});
+    const { res, body, pool } = bodyWith({ sizeBytes: 16 });
     res.push('aaaabbbbcccc');
     expect(res.isPaused).toBe(false);
     res.push('dddd');
@@ -106,8 +106,23 @@ describe('UwsBody', () => {
     expect(res.isPaused).toBe(false);
   });
 
+  it.each([undefined, 1_000_000])(
+    'takes no buffer for a body of %s bytes before it is read',
+    async (sizeBytes) => {
+      const { res, body, pool } = bodyWith(sizeBytes === undefined ? {} : { sizeBytes });
+      res.push('aaaab');
+      expect(res.isPaused).toBe(true);
+      expect(pool.outstanding).toBe(0);
+      expect(await readText(body, pool)).toBe('aaaa');
+      expect(res.isPaused).toBe(false);
+      res.push('bbb', true);
+      expect(await readRest(body, pool)).toBe('bbbb');
+      expect(pool.outstanding).toBe(0);
+    },
+  );
+
   it('keeps what came while the pool was empty, and goes on when a buffer comes back', async () => {
-    const { res, body, pool } = bodyWith({ maxBuffers: 1 });
+    const { res, body, pool } = bodyWith({ maxBuffers: 1, sizeBytes: 11 });
     res.push('aaaabbbbcc');
     expect(res.isPaused).toBe(true);
     res.push('c', true);

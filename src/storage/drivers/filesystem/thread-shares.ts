@@ -1,0 +1,28 @@
+/**
+ * Deals `maxthreads` out to the threads of a process, each of which has a driver of its own: together they never run
+ * more operations than that. Fixed shares rather than a counter in common: no thread waits for another's lock.
+ *
+ *   main thread      a quarter   reads and lists
+ *   storage thread   a quarter   short calls and small bodies
+ *   workers          the rest, in equal parts
+ */
+
+import type { FilesystemOptions } from './options.ts';
+
+export interface ThreadShares {
+  readonly main: FilesystemOptions;
+  readonly storageThread: FilesystemOptions;
+  readonly worker: FilesystemOptions;
+}
+
+/** Each thread gets 1 at least, so more workers than half of `maxthreads` raise the sum. */
+export function shareThreads(options: FilesystemOptions, workers: number): ThreadShares {
+  const quarter = Math.max(1, Math.floor(options.maxthreads / 4));
+  const left = options.maxthreads - 2 * quarter;
+  const share = (maxthreads: number): FilesystemOptions => ({ ...options, maxthreads });
+  return {
+    main: share(quarter),
+    storageThread: share(quarter),
+    worker: share(Math.max(1, Math.floor(left / workers))),
+  };
+}
