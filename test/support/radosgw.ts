@@ -24,6 +24,10 @@ export interface Radosgw {
   readonly certificateFile?: string;
   readonly accessKey: string;
   readonly secretKey: string;
+  /** Monitor, OSD and gateway, for benches that count their CPU time. Absent as above. */
+  readonly pids?: readonly number[];
+  /** Where the gateway writes a line for each request. Absent as above. */
+  readonly logFile?: string;
   stop(): Promise<void>;
 }
 
@@ -70,7 +74,15 @@ export async function startRadosgw(): Promise<Radosgw> {
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    return { ...(await startCluster(folder, started)), accessKey, secretKey, stop };
+    const cluster = await startCluster(folder, started);
+    return {
+      ...cluster,
+      pids: started.map(({ pid = 0 }) => pid),
+      logFile: join(folder, 'log', 'client.rgw.log'),
+      accessKey,
+      secretKey,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
