@@ -24,7 +24,7 @@ import { type Radosgw, startRadosgw } from '../test/support/radosgw.ts';
 import { newBucket, plainClient } from '../test/support/s3-options.ts';
 import { s3Storage } from '../test/support/s3-storage.ts';
 import { median } from './figures/statistics.ts';
-import { MiB } from './load/content.ts';
+import { GiB, MiB } from './load/content.ts';
 import { cpuSeconds } from './suite/process-usage.ts';
 import { printMachine } from './support/measure.ts';
 import { type Profile, prepareProfiles } from './support/s3-profiles.ts';
@@ -72,13 +72,15 @@ async function run(gateway: Radosgw, contender: Contender, profile: Profile): Pr
   const logStart = logFile === undefined ? 0 : statSync(logFile).size;
   const [registry, cluster, client] = [cpuSeconds(pid), cpuOf(pids), ownCpu()];
   const { count, seconds } = await profile.run(port, secondsPerRun);
-  return {
+  const figures = {
     rate: count / seconds,
     registryMs: ((cpuSeconds(pid) - registry) / count) * 1000,
     clusterMs: ((cpuOf(pids) - cluster) / count) * 1000,
     clientMs: ((ownCpu() - client) / count) * 1000,
     requests: requestsSince(logFile, logStart) / count,
   };
+  await profile.cleanUp?.();
+  return figures;
 }
 
 function medians(runs: readonly Figures[]): Figures {
@@ -181,11 +183,11 @@ function load(): string {
 
 printMachine();
 line(`load at the start ${load()}, ${rounds} rounds of ${secondsPerRun} s`);
-const gateway = await startRadosgw();
+const gateway = await startRadosgw({ storeBytes: 12 * GiB, reclaims: true });
 const client = plainClient(gateway.endpoint);
 const bucket = await newBucket(client);
-const storage = s3Storage(gateway.endpoint, bucket, { chunksize: partBytes });
-const { ours, theirs, stop } = await startContenders(storage, nodeFlags);
+const { s3 } = s3Storage(gateway.endpoint, bucket, { chunksize: partBytes });
+const { ours, theirs, stop } = await startContenders(s3 as Record<string, unknown>, nodeFlags);
 try {
   const profiles = await prepareProfiles(ours, client, bucket);
   const heads = ['per s', 'reg. ms', 'S3 ms', 'load ms', 'S3 calls', 'ratio', 'at most'];

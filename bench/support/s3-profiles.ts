@@ -1,6 +1,6 @@
 /** What the S3 bench measures: each profile is a load for a few seconds on one registry. */
 
-import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { Connection, headerOf } from '../load/connection.ts';
 import { type Content, MiB, uniqueBlob } from '../load/content.ts';
 import { inMebibytes, type Measurement, repeatFor } from '../load/measurement.ts';
@@ -19,6 +19,8 @@ export interface Profile {
   /** Which of the contender's two servers it loads. */
   readonly server: 'through' | 'redirecting';
   run(port: number, seconds: number): Promise<Measurement>;
+  /** After each run: the cluster keeps everything in memory. */
+  cleanUp?(): Promise<void>;
 }
 
 /** Pushes what the pulls read, by way of one registry: the other sees it too, they share the bucket. */
@@ -36,7 +38,7 @@ export async function prepareProfiles(
   await pushImage(connection, 'bench/tags', 'latest', image);
   connection.close();
   await seedTags(client, bucket, image.manifest.digest);
-  return profilesOver(small, large);
+  return profilesOver(small, large, { client, bucket });
 }
 
 /** Straight into the bucket, as tag pushes would leave them: pushing so many takes minutes. */
@@ -52,7 +54,19 @@ async function seedTags(client: S3Client, bucket: string, digest: string): Promi
   await Promise.all(Array.from({ length: 16 }, lane));
 }
 
-function profilesOver(small: Content, large: Content): readonly Profile[] {
+function profilesOver(
+  small: Content,
+  large: Content,
+  { client, bucket }: { client: S3Client; bucket: string },
+): readonly Profile[] {
+  const pushed: string[] = [];
+  const removePushed = async (): Promise<void> => {
+    for (const digest of pushed.splice(0)) {
+      const hex = digest.slice('sha256:'.length);
+      const Key = `docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}/data`;
+      await client.send(new DeleteObjectCommand({ Bucket: bucket, Key }));
+    }
+  };
   const pulls = (connections: number): Profile => ({
     title: `pull 64 MiB through, ${connections} conn.`,
     unit: 'MiB/s',
@@ -64,17 +78,24 @@ function profilesOver(small: Content, large: Content): readonly Profile[] {
         ),
       ),
   });
-  const pushes = (connections: number): Profile => ({
-    title: `push 64 MiB, ${connections} conn.`,
+  const pushes = (
+    connections: number,
+    copies = '',
+    server: Profile['server'] = 'through',
+  ): Profile => ({
+    title: `push 64 MiB, ${connections} conn.${copies}`,
     unit: 'MiB/s',
-    server: 'through',
+    server,
     run: async (port, seconds) =>
       inMebibytes(
         await repeatFor({ port, connections, seconds }, async (connection, _, lane) => {
-          await pushBlob(connection, `bench/large${lane}`, uniqueBlob(largeBytes));
+          const blob = uniqueBlob(largeBytes);
+          await pushBlob(connection, `bench/large${lane}`, blob);
+          pushed.push(blob.digest);
           return largeBytes;
         }),
       ),
+    cleanUp: removePushed,
   });
   return [
     {
@@ -91,6 +112,7 @@ function profilesOver(small: Content, large: Content): readonly Profile[] {
     },
     pushes(1),
     pushes(4),
+    pushes(4, ', one copy', 'redirecting'),
     {
       title: `pull 10 KB through, ${smallConnections} conn.`,
       unit: 'blobs/s',

@@ -9,6 +9,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { startDockerRegistry } from '../../test/support/docker-registry.ts';
 import { tempFolder } from '../../test/support/temp-folder.ts';
+import { GiB } from '../load/content.ts';
+
+/** The most that S3 copies in one request. */
+const oneCopyBytes = 5 * GiB;
 
 export interface Server {
   readonly name: string;
@@ -17,19 +21,26 @@ export interface Server {
   stop(): Promise<unknown>;
 }
 
-/** A registry under test: `through` serves blobs itself, `redirecting` sends clients to the bucket. */
+/**
+ * A registry under test: `through` serves blobs itself and copies large ones in parts, as is the default; `redirecting`
+ * sends clients to the bucket and copies in one request, where Ceph shares the data instead of moving it.
+ */
 export interface Contender {
   readonly name: string;
   readonly through: Server;
   readonly redirecting: Server;
 }
 
-/** @param storage  The storage section without `redirect`. `nodeFlags` reach ours that passes blobs through. */
+/**
+ * @param s3         The `s3` section.
+ * @param nodeFlags  For ours that passes blobs through.
+ */
 export async function startContenders(
-  storage: Record<string, unknown>,
+  s3: Record<string, unknown>,
   nodeFlags: readonly string[],
 ): Promise<{ ours: Contender; theirs: Contender; stop(): Promise<void> }> {
-  const through = { ...storage, redirect: { disable: true } };
+  const through = { s3, redirect: { disable: true } };
+  const redirecting = { s3: { ...s3, multipartcopythresholdsize: oneCopyBytes } };
   const started: Server[] = [];
   const stop = async (): Promise<void> => {
     for (const server of started) {
@@ -46,12 +57,12 @@ export async function startContenders(
       ours: {
         name: 'longshore',
         through: await add(startLongshore(through, nodeFlags)),
-        redirecting: await add(startLongshore(storage, [])),
+        redirecting: await add(startLongshore(redirecting, [])),
       },
       theirs: {
         name: 'docker-registry',
         through: await add(startDebian(through)),
-        redirecting: await add(startDebian(storage)),
+        redirecting: await add(startDebian(redirecting)),
       },
       stop,
     };
