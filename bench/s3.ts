@@ -12,6 +12,7 @@
 
 import { readFileSync, statSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
@@ -36,6 +37,7 @@ const [roundsWord = '3', wanted = ''] = flagsAt < 0 ? words : words.slice(0, fla
 const nodeFlags = flagsAt < 0 ? [] : words.slice(flagsAt + 1);
 const rounds = Number(roundsWord);
 const secondsPerRun = 4;
+const reclaimMs = 8000;
 const partBytes = 10 * MiB;
 
 /** One run: units per second, and what each unit cost. */
@@ -79,8 +81,21 @@ async function run(gateway: Radosgw, contender: Contender, profile: Profile): Pr
     clientMs: ((ownCpu() - client) / count) * 1000,
     requests: requestsSince(logFile, logStart) / count,
   };
-  await profile.cleanUp?.();
+  await cleanUp(profile);
   return figures;
+}
+
+/** Waits for the cluster to free what was removed: else that falls into the next run, which is the other registry's. */
+async function cleanUp(profile: Profile): Promise<void> {
+  if (profile.cleanUp !== undefined) {
+    await profile.cleanUp();
+    await delay(reclaimMs);
+  }
+}
+
+async function warmUp(contender: Contender, profile: Profile): Promise<void> {
+  await profile.run(contender[profile.server].port, 1);
+  await cleanUp(profile);
 }
 
 function medians(runs: readonly Figures[]): Figures {
@@ -194,6 +209,8 @@ try {
   line(row(['', 'CPU per unit:', ...heads]));
   for (const profile of profiles.filter(({ title }) => title.includes(wanted))) {
     const runs = { ours: [] as Figures[], theirs: [] as Figures[] };
+    await warmUp(ours, profile);
+    await warmUp(theirs, profile);
     for (let round = 0; round < rounds; round += 1) {
       runs.ours.push(await run(gateway, ours, profile));
       runs.theirs.push(await run(gateway, theirs, profile));
