@@ -1,18 +1,17 @@
 /**
- * How do pushes and pulls on S3 compare with Debian's docker-registry on the same radosgw, and what does radosgw alone do?
+ * Is any way to push, pull or list on S3 slower than with Debian's docker-registry on the same radosgw and bucket, and
+ * what bounds it?
  *
  *   npm run build && npx tsc -p test/tsconfig.json --noEmit false --outDir dist/bench-run
- *   node dist/bench-run/bench/s3.js [ROUNDS]
+ *   node dist/bench-run/bench/s3.js [ROUNDS] [PART-OF-A-TITLE] [-- NODE-FLAGS-OF-OURS]
  *
- * Both servers run at once and take turns; each figure is the median of the rounds. Redirects are off, so that pulls
- * pass through the servers. `radosgw alone` writes the same bytes without a registry: the ceiling on this machine.
+ * The registries take turns; each figure is the median of the rounds. Beside it: CPU time per unit of the registry, of
+ * the cluster (gateway, OSD, monitor) and of the client, and S3 requests per unit. With everything on one machine the
+ * sum of the three is the bound: `at most` is the ratio that a registry without any CPU cost of its own would reach.
  */
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
-import { loadavg } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   CompleteMultipartUploadCommand,
@@ -21,187 +20,164 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { stringify } from 'yaml';
-import {
-  ApiClient,
-  aDescriptor,
-  anImage,
-  digestOf,
-  locationOf,
-  ociConfig,
-  ociLayer,
-} from '../test/support/api-client.ts';
 import { noise } from '../test/support/bytes.ts';
-import { startDockerRegistry } from '../test/support/docker-registry.ts';
-import { startRadosgw } from '../test/support/radosgw.ts';
+import { type Radosgw, startRadosgw } from '../test/support/radosgw.ts';
 import { newBucket, plainClient } from '../test/support/s3-options.ts';
 import { s3Storage } from '../test/support/s3-storage.ts';
-import { type TempFolder, tempFolder } from '../test/support/temp-folder.ts';
+import { median } from './figures/statistics.ts';
+import { GiB, MiB } from './load/content.ts';
+import { cpuSeconds } from './suite/process-usage.ts';
 import { printMachine } from './support/measure.ts';
+import { type Profile, prepareProfiles } from './support/s3-profiles.ts';
+import { type Contender, startContenders } from './support/s3-servers.ts';
 
-const mebibyte = 1024 * 1024;
-const rounds = Number(process.argv[2] ?? 3);
-const connections = 8;
-const imagesPerConnection = 12;
-const largeBlobs = 4;
-const largeBytes = 64 * mebibyte;
-const partBytes = 10 * mebibyte;
+const words = process.argv.slice(2);
+const flagsAt = words.indexOf('--');
+const [roundsWord = '3', wanted = ''] = flagsAt < 0 ? words : words.slice(0, flagsAt);
+const nodeFlags = flagsAt < 0 ? [] : words.slice(flagsAt + 1);
+const rounds = Number(roundsWord);
+const secondsPerRun = 4;
+const reclaimMs = 8000;
+const partBytes = 10 * MiB;
 
-interface Server {
-  readonly name: string;
-  readonly api: ApiClient;
-  readonly pid: number;
-  stop(): Promise<unknown>;
+/** One run: units per second, and what each unit cost. */
+interface Figures {
+  readonly rate: number;
+  readonly registryMs: number;
+  readonly clusterMs: number;
+  readonly clientMs: number;
+  /** S3 requests per unit; `NaN` where the gateway's log is not at hand. */
+  readonly requests: number;
 }
 
-/** `amount / seconds` of one round. `seed` never repeats, so nothing is there already. */
-interface Profile {
-  readonly title: string;
-  readonly unit: string;
-  run(server: Server, seed: number): Promise<number>;
+function cpuOf(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0);
 }
 
-async function pushSession(api: ApiClient, name: string, bytes: Buffer): Promise<void> {
-  const digest = digestOf(bytes);
-  await api.head(`/v2/${name}/blobs/${digest}`);
-  const patched = await api.patch(await api.startUpload(name), bytes);
-  const reply = await api.finishUpload(locationOf(patched), digest);
-  if (reply.status !== 201) {
-    throw new Error(`push: ${reply.status} ${reply.text}`);
+function ownCpu(): number {
+  const { system, user } = process.cpuUsage();
+  return (system + user) / 1e6;
+}
+
+/** Requests that the gateway logged from a byte of its log on. */
+function requestsSince(logFile: string | undefined, startBytes: number): number {
+  if (logFile === undefined) {
+    return Number.NaN;
+  }
+  const text = readFileSync(logFile).subarray(startBytes).toString('latin1');
+  return text.match(/ beast: .*HTTP\/1\.1"/g)?.length ?? 0;
+}
+
+async function run(gateway: Radosgw, contender: Contender, profile: Profile): Promise<Figures> {
+  const { port, pid } = contender[profile.server];
+  const { logFile, pids = [] } = gateway;
+  const logStart = logFile === undefined ? 0 : statSync(logFile).size;
+  const [registry, cluster, client] = [cpuSeconds(pid), cpuOf(pids), ownCpu()];
+  const { count, seconds } = await profile.run(port, secondsPerRun);
+  const figures = {
+    rate: count / seconds,
+    registryMs: ((cpuSeconds(pid) - registry) / count) * 1000,
+    clusterMs: ((cpuOf(pids) - cluster) / count) * 1000,
+    clientMs: ((ownCpu() - client) / count) * 1000,
+    requests: requestsSince(logFile, logStart) / count,
+  };
+  await cleanUp(profile);
+  return figures;
+}
+
+/** Waits for the cluster to free what was removed: else that falls into the next run, which is the other registry's. */
+async function cleanUp(profile: Profile): Promise<void> {
+  if (profile.cleanUp !== undefined) {
+    await profile.cleanUp();
+    await delay(reclaimMs);
   }
 }
 
-/** As docker does it: a config, a layer of 10 KB, a manifest. */
-async function pushImage(api: ApiClient, name: string, seed: number): Promise<void> {
-  const config = Buffer.from(JSON.stringify({ seed }));
-  const layer = noise(10_000, seed);
-  await pushSession(api, name, config);
-  await pushSession(api, name, layer);
-  const manifest = anImage({
-    config: aDescriptor(config, ociConfig),
-    layers: [aDescriptor(layer, ociLayer)],
-  });
-  const reply = await api.putManifest(name, `v${seed}`, manifest);
-  if (reply.status !== 201) {
-    throw new Error(`manifest: ${reply.status} ${reply.text}`);
-  }
+async function warmUp(contender: Contender, profile: Profile): Promise<void> {
+  await profile.run(contender[profile.server].port, 1);
+  await cleanUp(profile);
 }
 
-async function seconds(work: () => Promise<unknown>): Promise<number> {
-  const startedAtMs = performance.now();
-  await work();
-  return (performance.now() - startedAtMs) / 1000;
+function medians(runs: readonly Figures[]): Figures {
+  const of = (pick: (figures: Figures) => number): number => median(runs.map(pick));
+  return {
+    rate: of(({ rate }) => rate),
+    registryMs: of(({ registryMs }) => registryMs),
+    clusterMs: of(({ clusterMs }) => clusterMs),
+    clientMs: of(({ clientMs }) => clientMs),
+    requests: of(({ requests }) => requests),
+  };
+}
+
+const line = (text: string): boolean => process.stdout.write(`${text}\n`);
+const columns = [34, 17, 10, 10, 9, 9, 9, 9, 12];
+
+function row(cells: readonly (string | number)[]): string {
+  return cells
+    .map((cell, index) => {
+      const text = typeof cell === 'number' ? shown(cell) : cell;
+      const width = columns[index] ?? 0;
+      return index < 2 ? text.padEnd(width) : text.padStart(width);
+    })
+    .join('');
+}
+
+function shown(value: number): string {
+  return Number.isNaN(value) ? '-' : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
+}
+
+function report(profile: Profile, mine: Figures, other: Figures): void {
+  const cells = ({ rate, registryMs, clusterMs, clientMs, requests }: Figures): number[] => [
+    rate,
+    registryMs,
+    clusterMs,
+    clientMs,
+    requests,
+  ];
+  // All cores busy with the cluster and the client alone.
+  const ceiling = (availableParallelism() * 1000) / (mine.clusterMs + mine.clientMs);
+  const ratio = `${shown(mine.rate / other.rate)}x`;
+  line(row([profile.title, 'longshore', ...cells(mine), ratio, `${shown(ceiling / other.rate)}x`]));
+  line(row([`  ${profile.unit}`, 'docker-registry', ...cells(other)]));
 }
 
 function lanes(count: number, work: (lane: number) => Promise<void>): Promise<unknown> {
   return Promise.all(Array.from({ length: count }, (_, lane) => work(lane)));
 }
 
-/** Large blobs are made once and told apart by their first bytes: making noise costs more than sending it. */
-const largeBase = noise(largeBytes, 1);
-function largeBlob(seed: number, lane: number): Buffer {
-  const bytes = Buffer.from(largeBase);
-  bytes.writeUInt32BE(seed, 0);
-  bytes.writeUInt32BE(lane, 4);
-  return bytes;
+/** No registry in between: small objects, and the large blobs' parts with two under way for each. */
+async function clusterAlone(client: S3Client, bucket: string): Promise<[number, number]> {
+  const [puts, blobs, connections] = [50, 4, 8];
+  const small = noise(10_000, 99);
+  const large = noise(64 * MiB, 1);
+  const smallStartMs = performance.now();
+  await lanes(connections, async (lane) => {
+    for (let count = 0; count < puts; count += 1) {
+      const Key = `alone/${lane}/${count}`;
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: small }));
+    }
+  });
+  const largeStartMs = performance.now();
+  await lanes(blobs, (lane) => putInParts(client, { Bucket: bucket, Key: `large${lane}` }, large));
+  const largeMs = performance.now() - largeStartMs;
+  return [
+    (connections * puts * 1000) / (largeStartMs - smallStartMs),
+    (blobs * large.length * 1000) / MiB / largeMs,
+  ];
 }
 
-const pulledRepository = 'bench/pulled';
-const smallPull = noise(10_000, 99);
-const largePull = largeBlob(0, 0);
-
-async function preparePulls(api: ApiClient): Promise<void> {
-  await pushSession(api, pulledRepository, smallPull);
-  await pushSession(api, pulledRepository, largePull);
-}
-
-async function pull(api: ApiClient, bytes: Buffer): Promise<void> {
-  const reply = await api.get(`/v2/${pulledRepository}/blobs/${digestOf(bytes)}`);
-  if (reply.body.length !== bytes.length) {
-    throw new Error(`pull: ${reply.status}, ${reply.body.length} bytes`);
-  }
-}
-
-const profiles: readonly Profile[] = [
-  {
-    title: `push small images, ${connections} connections`,
-    unit: 'images/s',
-    run: async ({ api }, seed) => {
-      const images = connections * imagesPerConnection;
-      const time = await seconds(() =>
-        lanes(connections, async (lane) => {
-          for (let count = 0; count < imagesPerConnection; count += 1) {
-            await pushImage(api, `bench/small${lane}`, seed * 10_000 + lane * 100 + count);
-          }
-        }),
-      );
-      return images / time;
-    },
-  },
-  {
-    title: `push ${largeBlobs} x 64 MiB side by side`,
-    unit: 'MiB/s',
-    run: async ({ api }, seed) => {
-      const blobs = Array.from({ length: largeBlobs }, (_, lane) => largeBlob(seed, lane));
-      const time = await seconds(() =>
-        lanes(largeBlobs, (lane) => pushSession(api, `bench/large${lane}`, blobs[lane] as Buffer)),
-      );
-      return (largeBlobs * largeBytes) / mebibyte / time;
-    },
-  },
-  {
-    title: `pull a small blob, ${connections} connections`,
-    unit: 'blobs/s',
-    run: async ({ api }) => {
-      const pulls = 50;
-      const time = await seconds(() =>
-        lanes(connections, async () => {
-          for (let count = 0; count < pulls; count += 1) {
-            await pull(api, smallPull);
-          }
-        }),
-      );
-      return (connections * pulls) / time;
-    },
-  },
-  {
-    title: `pull ${largeBlobs} x 64 MiB side by side`,
-    unit: 'MiB/s',
-    run: async ({ api }) => {
-      const time = await seconds(() => lanes(largeBlobs, () => pull(api, largePull)));
-      return (largeBlobs * largeBytes) / mebibyte / time;
-    },
-  },
-];
-
-/** The same large bytes in parts, two under way for each blob, and small objects: no registry in between. */
-async function gatewayAlone(client: S3Client, bucket: string): Promise<[number, number]> {
-  const puts = 50;
-  const small = await seconds(() =>
-    lanes(connections, async (lane) => {
-      for (let count = 0; count < puts; count += 1) {
-        await client.send(
-          new PutObjectCommand({ Bucket: bucket, Key: `alone/${lane}/${count}`, Body: smallPull }),
-        );
-      }
-    }),
-  );
-  const large = await seconds(() => lanes(largeBlobs, (lane) => putInParts(client, bucket, lane)));
-  return [(connections * puts) / small, (largeBlobs * largeBytes) / mebibyte / large];
-}
-
-async function putInParts(client: S3Client, bucket: string, lane: number): Promise<void> {
-  const at = { Bucket: bucket, Key: `alone/large${lane}` };
+async function putInParts(
+  client: S3Client,
+  at: { Bucket: string; Key: string },
+  bytes: Buffer,
+): Promise<void> {
   const { UploadId } = await client.send(new CreateMultipartUploadCommand(at));
-  const numbers = Array.from(
-    { length: Math.ceil(largeBytes / partBytes) },
-    (_, index) => index + 1,
-  );
-  const queue = numbers.values();
+  const count = Math.ceil(bytes.length / partBytes);
+  const queue = Array.from({ length: count }, (_, index) => index + 1).values();
   const parts: { PartNumber: number; ETag: string | undefined }[] = [];
   await lanes(2, async () => {
     for (const PartNumber of queue) {
-      const Body = largeBase.subarray((PartNumber - 1) * partBytes, PartNumber * partBytes);
+      const Body = bytes.subarray((PartNumber - 1) * partBytes, PartNumber * partBytes);
       const { ETag } = await client.send(
         new UploadPartCommand({ ...at, UploadId, PartNumber, Body }),
       );
@@ -214,104 +190,38 @@ async function putInParts(client: S3Client, bucket: string, lane: number): Promi
   );
 }
 
-async function startLongshore(folder: TempFolder, storage: object): Promise<Server> {
-  const file = join(folder.path, 'config.yml');
-  const addr = '127.0.0.1:5791';
-  await writeFile(
-    file,
-    stringify({
-      version: 0.1,
-      log: { level: 'error', accesslog: { disabled: true } },
-      storage: { delete: { enabled: true }, ...storage },
-      http: { addr, secret: 'a secret for benches' },
-    }),
-  );
-  const child = spawn(process.execPath, ['dist/src/launch.cjs', 'serve', file], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  while (
-    !(await fetch(`http://${addr}/v2/`).then(
-      (answer) => answer.ok,
-      () => false,
-    ))
-  ) {
-    if (child.exitCode !== null) {
-      throw new Error('the registry did not start');
-    }
-    await delay(100);
-  }
-  return {
-    name: 'longshore',
-    api: new ApiClient(5791),
-    pid: child.pid ?? 0,
-    stop: () => {
-      const exit = once(child, 'exit');
-      child.kill();
-      return exit;
-    },
-  };
+function load(): string {
+  return loadavg()
+    .map((value) => value.toFixed(1))
+    .join(' ');
 }
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((left, right) => left - right);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-const line = (text: string): boolean => process.stdout.write(`${text}\n`);
 
 printMachine();
-line(
-  `load at the start ${loadavg()
-    .map((load) => load.toFixed(1))
-    .join(' ')}, ${rounds} rounds`,
-);
-const gateway = await startRadosgw();
+line(`load at the start ${load()}, ${rounds} rounds of ${secondsPerRun} s`);
+const gateway = await startRadosgw({ storeBytes: 12 * GiB, reclaims: true });
 const client = plainClient(gateway.endpoint);
-const folder = await tempFolder();
-const storageOf = async (): Promise<Record<string, unknown>> => ({
-  ...s3Storage(gateway.endpoint, await newBucket(client), { chunksize: partBytes }),
-  redirect: { disable: true },
-});
-const ours = await startLongshore(folder, await storageOf());
-const debian = await startDockerRegistry(await storageOf());
-const theirs: Server = {
-  name: 'docker-registry',
-  api: new ApiClient(debian.port),
-  pid: debian.pid,
-  stop: () => debian.stop(),
-};
+const bucket = await newBucket(client);
+const { s3 } = s3Storage(gateway.endpoint, bucket, { chunksize: partBytes });
+const { ours, theirs, stop } = await startContenders(s3 as Record<string, unknown>, nodeFlags);
 try {
-  for (const { api } of [ours, theirs]) {
-    await preparePulls(api);
-  }
-  let seed = 1;
-  for (const profile of profiles) {
-    const figures = { ours: [] as number[], theirs: [] as number[] };
+  const profiles = await prepareProfiles(ours, client, bucket);
+  const heads = ['per s', 'reg. ms', 'S3 ms', 'load ms', 'S3 calls', 'ratio', 'at most'];
+  line(row(['', 'CPU per unit:', ...heads]));
+  for (const profile of profiles.filter(({ title }) => title.includes(wanted))) {
+    const runs = { ours: [] as Figures[], theirs: [] as Figures[] };
+    await warmUp(ours, profile);
+    await warmUp(theirs, profile);
     for (let round = 0; round < rounds; round += 1) {
-      figures.ours.push(await profile.run(ours, seed));
-      figures.theirs.push(await profile.run(theirs, seed));
-      seed += 1;
+      runs.ours.push(await run(gateway, ours, profile));
+      runs.theirs.push(await run(gateway, theirs, profile));
     }
-    const [mine, other] = [median(figures.ours), median(figures.theirs)];
-    line(
-      `${profile.title}: longshore ${mine.toFixed(1)} ${profile.unit}, docker-registry ${other.toFixed(1)} ${profile.unit}, ratio ${(mine / other).toFixed(2)}`,
-    );
+    report(profile, medians(runs.ours), medians(runs.theirs));
   }
-  const [puts, rate] = await gatewayAlone(client, await newBucket(client));
-  line(
-    `radosgw alone: ${puts.toFixed(0)} puts/s of 10 KB on ${connections} connections, ${rate.toFixed(1)} MiB/s in parts`,
-  );
-  line(
-    `load at the end ${loadavg()
-      .map((load) => load.toFixed(1))
-      .join(' ')}`,
-  );
+  const [puts, rate] = await clusterAlone(client, await newBucket(client));
+  line(`radosgw alone: ${shown(puts)} puts/s of 10 KB, ${shown(rate)} MiB/s in parts`);
+  line(`load at the end ${load()}`);
 } finally {
-  for (const server of [ours, theirs]) {
-    server.api.close();
-    await server.stop();
-  }
+  await stop();
   client.destroy();
-  await folder.remove();
   await gateway.stop();
 }

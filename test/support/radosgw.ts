@@ -24,6 +24,10 @@ export interface Radosgw {
   readonly certificateFile?: string;
   readonly accessKey: string;
   readonly secretKey: string;
+  /** Monitor, OSD and gateway, for benches that count their CPU time. Absent as above. */
+  readonly pids?: readonly number[];
+  /** Where the gateway writes a line for each request. Absent as above. */
+  readonly logFile?: string;
   stop(): Promise<void>;
 }
 
@@ -47,7 +51,14 @@ export function radosgwMissing(): string | undefined {
   return reason;
 }
 
-export async function startRadosgw(): Promise<Radosgw> {
+export interface RadosgwOptions {
+  /** Room for objects, all in memory. */
+  readonly storeBytes?: number;
+  /** Frees the data of deleted objects within seconds; else it stays until the end, which costs tests nothing. */
+  readonly reclaims?: boolean;
+}
+
+export async function startRadosgw(options: RadosgwOptions = {}): Promise<Radosgw> {
   const running = process.env['RADOSGW_ENDPOINT'];
   if (running) {
     return { endpoint: running, accessKey, secretKey, stop: () => Promise.resolve() };
@@ -70,7 +81,15 @@ export async function startRadosgw(): Promise<Radosgw> {
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    return { ...(await startCluster(folder, started)), accessKey, secretKey, stop };
+    const cluster = await startCluster(folder, started, options);
+    return {
+      ...cluster,
+      pids: started.map(({ pid = 0 }) => pid),
+      logFile: join(folder, 'log', 'client.rgw.log'),
+      accessKey,
+      secretKey,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -80,6 +99,7 @@ export async function startRadosgw(): Promise<Radosgw> {
 async function startCluster(
   folder: string,
   started: ChildProcess[],
+  options: RadosgwOptions,
 ): Promise<
   Pick<Radosgw, 'endpoint' | 'tlsEndpoint' | 'certificateFile'> & { tlsEndpoint: string }
 > {
@@ -97,7 +117,10 @@ async function startCluster(
     ...['-keyout', join(folder, 'rgw.key'), '-out', certificateFile],
     ...['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
   ]);
-  writeFileSync(configFile, cephConfig({ folder, fsid, monPort, httpPort, tlsPort, osdPort }));
+  writeFileSync(
+    configFile,
+    cephConfig({ folder, fsid, monPort, httpPort, tlsPort, osdPort, ...options }),
+  );
 
   const env = { ...process.env, CEPH_CONF: configFile };
   const once = (program: string, args: string[]): Promise<unknown> =>
@@ -172,15 +195,17 @@ async function freePorts(count: number): Promise<[number, number, number, number
   return ports as [number, number, number, number];
 }
 
-function cephConfig(at: {
-  folder: string;
-  fsid: string;
-  monPort: number;
-  httpPort: number;
-  tlsPort: number;
-  osdPort: number;
-}): string {
-  const { folder } = at;
+function cephConfig(
+  at: RadosgwOptions & {
+    folder: string;
+    fsid: string;
+    monPort: number;
+    httpPort: number;
+    tlsPort: number;
+    osdPort: number;
+  },
+): string {
+  const { folder, storeBytes = 4 * 1024 ** 3, reclaims = false } = at;
   const frontend = `beast endpoint=127.0.0.1:${at.httpPort} ssl_endpoint=127.0.0.1:${at.tlsPort} ssl_certificate=${folder}/rgw.crt ssl_private_key=${folder}/rgw.key`;
   return `[global]
 fsid = ${at.fsid}
@@ -214,13 +239,15 @@ mon cluster log file = ${folder}/log/cluster.log
 [osd]
 osd data = ${folder}/osd
 osd objectstore = memstore
-memstore device bytes = 4294967296
+memstore device bytes = ${storeBytes}
 [client]
 rgw data = ${folder}/rgw
 rgw frontends = ${frontend}
 rgw dns name = localhost
 rgw run sync thread = false
-rgw enable gc threads = false
+rgw enable gc threads = ${reclaims}
+rgw gc obj min wait = 2
+rgw gc processor period = 3
 rgw thread pool size = 32
 rgw crypt require ssl = false
 rgw crypt s3 kms backend = testing

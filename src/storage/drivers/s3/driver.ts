@@ -19,7 +19,7 @@ import {
   type StorageDriver,
   type WriteStep,
 } from '../../driver.ts';
-import { createClient, createSigningClient } from './client.ts';
+import { createClient, createDownloadClient, createSigningClient } from './client.ts';
 import { copyObject } from './copy.ts';
 import { failureOf, toDriverError } from './errors.ts';
 import { createKeys, type Keys } from './keys.ts';
@@ -50,7 +50,11 @@ export async function createS3Driver(
 ): Promise<StorageDriver> {
   const logger = tools.logger ?? silentLogger;
   const { settings, warnings } = validate(options);
-  const store = new ObjectStore(createClient(settings, logger), settings);
+  const store = new ObjectStore(
+    createClient(settings, logger),
+    settings,
+    createDownloadClient(settings, logger),
+  );
   if (tools.probe !== false) {
     for (const warning of warnings) {
       logger.warn(warning);
@@ -203,7 +207,7 @@ export class S3Driver implements StorageDriver {
   }
 
   close(): Promise<void> {
-    this.#store.client.destroy();
+    this.#store.destroy();
     this.#signer.destroy();
     return Promise.resolve();
   }

@@ -38,10 +38,13 @@ export type WriteHeaders = Pick<
 export class ObjectStore {
   readonly client: S3Client;
   readonly settings: S3Settings;
+  readonly #downloads: S3Client;
   readonly writeHeaders: WriteHeaders;
 
-  constructor(client: S3Client, settings: S3Settings) {
+  /** @param downloads  Streams objects; see createDownloadClient. */
+  constructor(client: S3Client, settings: S3Settings, downloads: S3Client = client) {
     this.client = client;
+    this.#downloads = downloads;
     this.settings = settings;
     this.writeHeaders = {
       ContentType: objectContentType,
@@ -69,7 +72,7 @@ export class ObjectStore {
   async tryGet(key: string, range?: string): Promise<Buffer | undefined> {
     for (let triesLeft = 3; ; triesLeft -= 1) {
       try {
-        const output = await this.getRange(key, range);
+        const output = await this.client.send(this.#get(key, range));
         const bytes = (await output.Body?.transformToByteArray()) ?? new Uint8Array();
         return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       } catch (error) {
@@ -87,21 +90,23 @@ export class ObjectStore {
     }
   }
 
-  getRange(
+  /** The caller reads the body to its end or destroys it. */
+  getStream(
     key: string,
     range?: string,
     ifMatch?: string,
     signal?: AbortSignal,
   ): Promise<GetObjectCommandOutput> {
-    return this.client.send(
-      new GetObjectCommand({
-        Bucket: this.bucket,
-        Key: key,
-        ...(range !== undefined && { Range: range }),
-        ...(ifMatch !== undefined && { IfMatch: ifMatch }),
-      }),
-      signal && { abortSignal: signal },
-    );
+    return this.#downloads.send(this.#get(key, range, ifMatch), signal && { abortSignal: signal });
+  }
+
+  #get(key: string, range?: string, ifMatch?: string): GetObjectCommand {
+    return new GetObjectCommand({
+      Bucket: this.bucket,
+      Key: key,
+      ...(range !== undefined && { Range: range }),
+      ...(ifMatch !== undefined && { IfMatch: ifMatch }),
+    });
   }
 
   async tryHead(key: string): Promise<ObjectFacts | undefined> {
@@ -197,6 +202,11 @@ export class ObjectStore {
     return (
       facts?.sizeBytes === sizeBytes && facts.etag.replaceAll('"', '').endsWith(`-${partCount}`)
     );
+  }
+
+  destroy(): void {
+    this.client.destroy();
+    this.#downloads.destroy();
   }
 
   /** Drops the parts. An upload that is gone already is no failure. */

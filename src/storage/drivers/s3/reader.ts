@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ByteSource } from '../../../bytes.ts';
 import { isPastEnd, isTransient, toDriverError } from './errors.ts';
 import type { ObjectStore } from './object-store.ts';
+import { Pieces } from './pieces.ts';
 
 /** Tries in a row that bring no byte before the reader gives up. */
 const fruitlessTries = 5;
@@ -45,8 +46,7 @@ class RangeReader implements ByteSource {
   /** Where the bytes end, known from the first answer. */
   #end: number | undefined;
   #etag: string | undefined;
-  #body: Readable | undefined;
-  #pieces: AsyncIterator<Uint8Array> | undefined;
+  #pieces: Pieces | undefined;
   #triesLeft = fruitlessTries;
   #isOver = false;
   #failure: unknown;
@@ -103,9 +103,9 @@ class RangeReader implements ByteSource {
     if (this.#pieces === undefined) {
       await this.#request();
     }
-    const step = await this.#pieces?.next();
-    if (step !== undefined && !step.done) {
-      return step.value;
+    const piece = await this.#pieces?.next();
+    if (piece !== undefined) {
+      return piece;
     }
     if (this.#end !== undefined && this.#position < this.#end && !this.#isOver) {
       throw Object.assign(new Error('the body ended early'), { code: 'ECONNRESET' });
@@ -118,7 +118,7 @@ class RangeReader implements ByteSource {
     const isWhole = this.#position === 0 && endOffset === undefined;
     const range = `bytes=${this.#position}-${endOffset === undefined ? '' : endOffset - 1}`;
     try {
-      const output = await this.#store.getRange(
+      const output = await this.#store.getStream(
         this.#key,
         isWhole ? undefined : range,
         this.#etag,
@@ -127,10 +127,8 @@ class RangeReader implements ByteSource {
       this.#etag ??= output.ETag;
       this.#end ??=
         output.ContentLength === undefined ? undefined : this.#position + output.ContentLength;
-      this.#body = output.Body as Readable | undefined;
-      // A cut after the last wanted byte is nobody's business; without a listener it would end the process.
-      this.#body?.on('error', ignore);
-      this.#pieces = this.#body?.[Symbol.asyncIterator]() as AsyncIterator<Uint8Array> | undefined;
+      const body = output.Body as Readable | undefined;
+      this.#pieces = body && new Pieces(body, output.ContentLength);
     } catch (error) {
       if (!isPastEnd(error)) {
         throw error;
@@ -139,14 +137,12 @@ class RangeReader implements ByteSource {
       this.#finish();
     }
     if (this.#isOver) {
-      this.#body?.destroy();
+      this.#closePieces();
     }
   }
 
   async #retryOrFail(error: unknown): Promise<void> {
-    this.#body?.destroy();
-    this.#body = undefined;
-    this.#pieces = undefined;
+    this.#closePieces();
     if (this.#isOver) {
       return;
     }
@@ -165,12 +161,15 @@ class RangeReader implements ByteSource {
   #finish(): void {
     this.#isOver = true;
     this.#span.signal?.removeEventListener('abort', this.#onAbort);
-    this.#body?.destroy();
-    this.#body = undefined;
+    this.#closePieces();
+  }
+
+  #closePieces(): void {
+    this.#pieces?.close();
     this.#pieces = undefined;
   }
 }
 
 function ignore(): void {
-  // The failure itself reaches the reader through the iterator, the abort through `cancel`.
+  // The failure itself reaches the reader through its pieces, the abort through `cancel`.
 }
