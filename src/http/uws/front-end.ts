@@ -48,7 +48,8 @@ class UwsFrontEnd implements FrontEnd {
   readonly #keepAwake: KeepAwake;
   readonly #watch: ConnectionWatch;
   readonly #listeners: Listener[] = [];
-  readonly #open = new Set<UwsExchange>();
+  /** Exchanges under way. */
+  #open = 0;
   #isClosing = false;
   #cutReason: unknown;
   #onIdle: (() => void) | undefined;
@@ -81,7 +82,7 @@ class UwsFrontEnd implements FrontEnd {
       }
     }
     await this.#idle(graceMs);
-    const cut = this.#open.size;
+    const cut = this.#open;
     this.#cutReason = new ClientGoneError('server is shutting down');
     this.#app.close();
     this.#keepAwake.stop();
@@ -90,7 +91,7 @@ class UwsFrontEnd implements FrontEnd {
 
   /** Resolves when no exchange is open or the time is up. */
   async #idle(graceMs: number): Promise<void> {
-    if (this.#open.size > 0) {
+    if (this.#open > 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, graceMs);
         this.#onIdle = () => {
@@ -113,7 +114,7 @@ class UwsFrontEnd implements FrontEnd {
     }
     const upload = bodyBytes === 0 ? undefined : new UwsBody(res, bodyBytes, pool);
     const exchange = new UwsExchange(res, req, lines, upload, this.#noBody);
-    this.#open.add(exchange);
+    this.#open += 1;
     let outcome: Reply | Promise<Reply>;
     try {
       outcome = handler.handle(exchange);
@@ -209,7 +210,7 @@ class UwsFrontEnd implements FrontEnd {
 
   #finish(exchange: UwsExchange, reply: Reply, sentBytes: number): void {
     this.#keepAwake.delete(exchange);
-    this.#open.delete(exchange);
+    this.#open -= 1;
     exchange.isAnswered = true;
     exchange.upload?.release();
     try {
@@ -217,7 +218,7 @@ class UwsFrontEnd implements FrontEnd {
     } catch (error) {
       this.#parts.logger.error('request handler failed after the reply', { error });
     }
-    if (this.#open.size === 0) {
+    if (this.#open === 0) {
       this.#onIdle?.();
     }
   }

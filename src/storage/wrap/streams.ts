@@ -14,16 +14,41 @@ export function sourceWith(source: ByteSource, around: Around): ByteSource {
 }
 
 export function writerWith(writer: FileWriter, around: Around): FileWriter {
-  return {
-    get sizeBytes(): number {
-      return writer.sizeBytes;
-    },
-    write: (bytes: Uint8Array) => around(() => writer.write(bytes)),
-    close: () => around(() => writer.close()),
-    commit: () => around(() => writer.commit()),
-    ...(writer.commitTo && {
-      commitTo: (path: string) => around(async () => writer.commitTo?.(path)),
-    }),
-    cancel: () => around(() => writer.cancel()),
-  };
+  return new WriterWith(writer, around);
+}
+
+/** A class: an object literal with a getter gets a hidden class of its own each time, which piles up as garbage. */
+class WriterWith implements FileWriter {
+  readonly commitTo?: (path: string) => Promise<void>;
+  readonly #writer: FileWriter;
+  readonly #around: Around;
+
+  constructor(writer: FileWriter, around: Around) {
+    this.#writer = writer;
+    this.#around = around;
+    const commitTo = writer.commitTo?.bind(writer);
+    if (commitTo !== undefined) {
+      this.commitTo = (path): Promise<void> => around(() => commitTo(path));
+    }
+  }
+
+  get sizeBytes(): number {
+    return this.#writer.sizeBytes;
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#around(() => this.#writer.write(bytes));
+  }
+
+  close(): Promise<void> {
+    return this.#around(() => this.#writer.close());
+  }
+
+  commit(): Promise<void> {
+    return this.#around(() => this.#writer.commit());
+  }
+
+  cancel(): Promise<void> {
+    return this.#around(() => this.#writer.cancel());
+  }
 }
