@@ -42,7 +42,12 @@ export async function getBlob(call: Call): Promise<Reply> {
       kind: 'blob',
     });
   }
-  return exchange.signal.aborted ? cancelled(reply) : reply;
+  // Not asked of every small blob: making a signal costs as much as all the rest of it.
+  return isStreamed(reply) && exchange.signal.aborted ? cancelled(reply) : reply;
+}
+
+function isStreamed(reply: Reply): boolean {
+  return 'sizeBytes' in reply;
 }
 
 async function redirectTo(call: Call, facts: BlobFacts): Promise<Reply | undefined> {
@@ -198,11 +203,10 @@ function manyParts(
 
 /** The client left while events were recorded: nobody will read the body. */
 function cancelled(reply: Reply): Reply {
-  if (typeof reply.body === 'object' && 'cancel' in reply.body) {
+  if ('sizeBytes' in reply) {
     reply.body.cancel();
-    return { status: reply.status, headers: reply.headers };
   }
-  return reply;
+  return { status: reply.status, headers: reply.headers };
 }
 
 export async function removeBlob(call: Call): Promise<Reply> {

@@ -1,5 +1,6 @@
 /** GET, HEAD, PUT and DELETE of a manifest by tag or digest. distribution-spec "Pulling manifests", "Pushing Manifests". */
 
+import { LRUCache } from 'lru-cache';
 import { CodedError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { parseStoredManifest } from '../../oci/manifest.ts';
@@ -84,9 +85,32 @@ export async function getManifestReply(call: Call): Promise<Reply> {
   };
 }
 
-/** Types that a client takes, or `undefined` when it takes whatever there is. Parameters (`q`) are not looked at. */
-function acceptedTypes(header: string | undefined): ReadonlySet<string> | undefined {
-  if (header === undefined || header.trim() === '') {
+/** `undefined` = whatever there is. */
+type AcceptedTypes = ReadonlySet<string> | undefined;
+
+/** A registry's clients send the same few headers all day. */
+const knownHeaders: LRUCache<string, { readonly types: AcceptedTypes }> = new LRUCache({
+  max: 256,
+  maxEntrySize: 4096,
+  maxSize: 256 * 4096,
+  sizeCalculation: (_, header) => header.length + 1,
+});
+
+/** Types that a client takes. Parameters (`q`) are not looked at. */
+function acceptedTypes(header: string | undefined): AcceptedTypes {
+  if (header === undefined) {
+    return undefined;
+  }
+  let known = knownHeaders.get(header);
+  if (known === undefined) {
+    known = { types: readTypes(header) };
+    knownHeaders.set(header, known);
+  }
+  return known.types;
+}
+
+function readTypes(header: string): AcceptedTypes {
+  if (header.trim() === '') {
     return undefined;
   }
   const types = new Set<string>();

@@ -34,9 +34,10 @@ export class KeptFiles {
     return this.#entries.get(file);
   }
 
-  /** Makes `entry`, which is kept under `file`, the last to go. */
+  /** Makes `entry`, which is kept under `file`, the last to go; not while there is room, since a Map pays for it. */
   touch(file: string, entry: Required<SmallFile>): void {
-    if (this.#entries.get(file) === entry) {
+    const isRoomy = this.#entries.size < maxEntries / 2 && this.#totalBytes < maxTotalBytes / 2;
+    if (!isRoomy && this.#entries.get(file) === entry) {
       this.#entries.delete(file);
       this.#entries.set(file, entry);
     }
