@@ -203,6 +203,7 @@ export class UploadSessions {
     if (known === undefined) {
       return getStartedAt(driver, name, id);
     }
+    // Whether it is there must be asked all the same: another instance may have ended it.
     return (await driver.stat(uploadStartedAtPath(name, id))) === undefined ? undefined : known;
   }
 

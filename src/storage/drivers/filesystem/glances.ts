@@ -57,8 +57,9 @@ export class Glances {
   /** Device of the root, once it is there: other mounts below it may be of another kind. `null`: no glances here. */
   #dev: number | null | undefined;
   readonly #kept: KeptFiles = new KeptFiles();
-  /** In order of arrival. */
-  readonly #seen: Set<string> = new Set();
+  /** What was used of late; when the younger set is full it takes the place of the older one. */
+  #seen: Set<string> = new Set();
+  #seenBefore: Set<string> = new Set();
   #restsUntilMs = 0;
   #strikes = 0;
   /** Stats of this turn of the loop. */
@@ -107,7 +108,7 @@ export class Glances {
 
   /** True: there surely is no such file. Not asked of what was there a moment ago, which would be in vain. */
   isMissing(path: string): boolean {
-    return !this.#seen.has(path) && this.look(path) === nothing;
+    return !this.#wasSeen(path) && this.look(path) === nothing;
   }
 
   /** Notes what the driver read. `content` must not be changed afterwards. */
@@ -123,11 +124,9 @@ export class Glances {
       return;
     }
     this.#seen.add(path);
-    if (this.#seen.size > maxSeen) {
-      for (const oldest of this.#seen) {
-        this.#seen.delete(oldest);
-        break;
-      }
+    if (this.#seen.size >= maxSeen / 2) {
+      this.#seenBefore = this.#seen;
+      this.#seen = new Set();
     }
   }
 
@@ -166,11 +165,15 @@ export class Glances {
    * one that is not there too; and a link or blob has a folder of its own, so one level more.
    */
   #isRecent(path: string): boolean {
-    if (this.#seen.has(path)) {
+    if (this.#wasSeen(path)) {
       return true;
     }
     const folder = parentOf(path);
-    return this.#seen.has(folder) || this.#seen.has(parentOf(folder));
+    return this.#wasSeen(folder) || this.#wasSeen(parentOf(folder));
+  }
+
+  #wasSeen(path: string): boolean {
+    return this.#seen.has(path) || this.#seenBefore.has(path);
   }
 
   #stat(path: string): Stats | typeof missing | undefined {
