@@ -6,7 +6,16 @@
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,6 +42,9 @@ export interface Radosgw {
 
 const accessKey = 'testaccess';
 const secretKey = 'testsecret1';
+const maxTries = 3;
+/** For each of the three programs; they need a few seconds, on a busy machine more. */
+const startLimitMs = 45_000;
 const programs = ['radosgw', 'radosgw-admin', 'ceph-mon', 'ceph-osd', 'monmaptool', 'ceph'];
 
 /** Why the suite cannot run here, or `undefined`. In CI nothing may be skipped, so there it throws. */
@@ -63,6 +75,20 @@ export async function startRadosgw(options: RadosgwOptions = {}): Promise<Radosg
   if (running) {
     return { endpoint: running, accessKey, secretKey, stop: () => Promise.resolve() };
   }
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await startOnce(options);
+    } catch (error) {
+      // Its ports may be taken between the look and the use, and it has a dozen of them.
+      if (tries === maxTries) {
+        throw error;
+      }
+      process.stderr.write(`radosgw, try ${tries}: ${(error as Error).message}\n`);
+    }
+  }
+}
+
+async function startOnce(options: RadosgwOptions): Promise<Radosgw> {
   const folder = mkdtempSync(join(tmpdir(), 'radosgw-'));
   const started: ChildProcess[] = [];
   // A test process that ends before its time must not leave a cluster behind.
@@ -91,9 +117,20 @@ export async function startRadosgw(options: RadosgwOptions = {}): Promise<Radosg
       stop,
     };
   } catch (error) {
+    const said = lastWords(join(folder, 'log'));
     await stop();
-    throw error;
+    throw new Error(`${(error as Error).message}\n${said}`, { cause: error });
   }
+}
+
+/** The ends of the logs that the programs wrote, since the folder is about to go. */
+function lastWords(folder: string): string {
+  return readdirSync(folder)
+    .map((name) => {
+      const lines = readFileSync(join(folder, name), 'utf8').trimEnd().split('\n').slice(-6);
+      return [`${name}:`, ...lines.map((line) => `  ${line.slice(0, 200)}`)].join('\n');
+    })
+    .join('\n');
 }
 
 async function startCluster(
@@ -125,9 +162,11 @@ async function startCluster(
   const env = { ...process.env, CEPH_CONF: configFile };
   const once = (program: string, args: string[]): Promise<unknown> =>
     run(program, args, { env, timeout: 30_000 });
-  const daemon = (program: string, args: string[]): void => {
+  const daemon = (program: string, args: string[]): ChildProcess => {
     const log = openSync(join(folder, 'log', `${program}.out`), 'a');
-    started.push(spawn(program, [...args, '-f'], { env, stdio: ['ignore', log, log] }));
+    const child = spawn(program, [...args, '-f'], { env, stdio: ['ignore', log, log] });
+    started.push(child);
+    return child;
   };
   const root = ['--setuser', 'root', '--setgroup', 'root'];
   const monmap = join(folder, 'monmap');
@@ -143,8 +182,12 @@ async function startCluster(
     return true;
   });
   await once('ceph-osd', ['-i', '0', '--mkfs', '--osd-uuid', osdId, ...root]);
-  daemon('ceph-osd', ['-i', '0']);
+  let osd = daemon('ceph-osd', ['-i', '0']);
   await until('the OSD', async () => {
+    // On a busy machine it gives up ("wrong fsid") when it is quicker than the monitor's map: then once more.
+    if (osd.exitCode !== null) {
+      osd = daemon('ceph-osd', ['-i', '0']);
+    }
     const { stdout } = await run('ceph', ['osd', 'stat'], { env, timeout: 10_000 });
     return stdout.includes(' 1 up');
   });
@@ -160,7 +203,8 @@ async function startCluster(
 
 /** Polls: these programs announce nothing that could be waited for. */
 async function until(name: string, isReady: () => Promise<boolean>): Promise<void> {
-  for (let tries = 200; tries > 0; tries -= 1) {
+  const deadlineMs = performance.now() + startLimitMs;
+  while (performance.now() < deadlineMs) {
     if (await isReady().catch(() => false)) {
       return;
     }
