@@ -42,6 +42,7 @@ export function threadedDriver(local: StorageDriver, thread: StorageThread): Sto
   return {
     name: local.name,
     abilities: local.abilities,
+    ...(glances && { glances }),
     async get(path: string): Promise<Buffer> {
       if (glances === undefined) {
         return asBuffer(await call<Uint8Array>('get', [path]));

@@ -182,4 +182,36 @@ describe('the table of drivers', () => {
     ];
     expect(made.map((driver) => driver.name)).toEqual(['filesystem', 'inmemory']);
   });
+
+  it('counts what a glance tells, and asks the driver about the rest', async () => {
+    const calls: string[] = [];
+    const asked = async (path: string): Promise<undefined> => {
+      calls.push(path);
+      return undefined;
+    };
+    const known = (path: string): boolean => path === '/known';
+    const glances: NonNullable<StorageDriver['glances']> = {
+      content: (path) => (known(path) ? Buffer.from('kept') : undefined),
+      look: (path) => (known(path) ? { facts: undefined } : undefined),
+      isMissing: () => false,
+      keep: () => {},
+      saw: () => {},
+      wrote: () => {},
+      changed: () => {},
+    };
+    const seen: string[] = [];
+    const driver = timed(
+      aDriver({ glances, get: asked as unknown as StorageDriver['get'], stat: asked }),
+      (action) => seen.push(action),
+    );
+    const content = await driver.get('/known');
+    content.fill(0);
+    expect((await driver.get('/known')).toString()).toBe('kept');
+    expect(await driver.stat('/known')).toBeUndefined();
+    expect(calls).toEqual([]);
+    await driver.get('/other');
+    await driver.stat('/other');
+    expect(calls).toEqual(['/other', '/other']);
+    expect(seen).toEqual(['GetContent', 'GetContent', 'Stat', 'GetContent', 'Stat']);
+  });
 });
