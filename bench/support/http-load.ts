@@ -117,7 +117,11 @@ export async function repeatFor(
   const startMs = performance.now();
   let total = 0;
   async function loop(): Promise<void> {
-    while (performance.now() - startMs < durationMs) total += await step();
+    while (performance.now() - startMs < durationMs) {
+      // Not `total += await`: that adds to the total of before the wait, and the other loops' steps are lost.
+      const done = await step();
+      total += done;
+    }
   }
   await Promise.all(Array.from({ length: concurrency }, loop));
   return { total, seconds: (performance.now() - startMs) / 1000 };
