@@ -11,12 +11,12 @@ import type { RequestClock, SpentTimes } from '../observe/phases.ts';
 import { requestId } from '../observe/request-log.ts';
 import type { Tracer } from '../observe/tracing.ts';
 import { type RepositoryName, tryParseRepositoryName } from '../oci/reference.ts';
-import type { EventAction, EventTarget } from '../registry/events.ts';
-import type { Api, Call, Handler } from './call.ts';
+import type { Api, Handler } from './call.ts';
 import { type ErrorEntry, errorEntries, errorReply, jsonLine } from './error-reply.ts';
 import type { Exchange, Reply, ReplyHeaders, RequestBody, RequestHandler } from './exchange.ts';
 import { readLimited } from './read-body.ts';
 import { requestInvalid, unsupported } from './refusals.ts';
+import { type CallEvent, RequestCall } from './request-call.ts';
 import { routeMethods } from './route-table.ts';
 import { matchRoute, type RouteMatch, type RouteName } from './routes.ts';
 import { urlRoot } from './urls.ts';
@@ -88,62 +88,6 @@ class Progress implements RequestRecord {
   get id(): string {
     this.#id ??= requestId(this.exchange.header('x-request-id'));
     return this.#id;
-  }
-}
-
-interface CallEvent {
-  readonly action: EventAction;
-  readonly target: Omit<EventTarget, 'repository'>;
-}
-
-/**
- * What a handler is given. A class, since an object literal with a getter gets a hidden class of its own each time:
- * that alone cost small requests a third of their rate in garbage collection (bench/profiles/f-pull.ts).
- */
-class RequestCall implements Call {
-  readonly api: Api;
-  readonly exchange: Exchange;
-  readonly name: RepositoryName;
-  readonly reference: string;
-  readonly query: URLSearchParams;
-  readonly grant: Grant;
-  readonly isHead: boolean;
-  readonly #progress: Progress;
-  readonly #record: (event: CallEvent) => Promise<void> | void;
-  #root: string | undefined;
-
-  constructor(
-    api: Api,
-    progress: Progress,
-    name: RepositoryName,
-    query: URLSearchParams,
-    grant: Grant,
-    isHead: boolean,
-    record: (event: CallEvent) => Promise<void> | void,
-  ) {
-    this.api = api;
-    this.exchange = progress.exchange;
-    this.name = name;
-    this.reference = progress.reference;
-    this.query = query;
-    this.grant = grant;
-    this.isHead = isHead;
-    this.#progress = progress;
-    this.#record = record;
-  }
-
-  get root(): string {
-    this.#root ??= urlRoot(this.exchange, this.api.settings.urls);
-    return this.#root;
-  }
-
-  notify(action: EventAction, target: Omit<EventTarget, 'repository'>): Promise<void> | void {
-    return this.api.wantsEvents ? this.#record({ action, target }) : undefined;
-  }
-
-  note({ digest, uploadId }: { digest?: string; uploadId?: string }): void {
-    this.#progress.digest = digest ?? this.#progress.digest;
-    this.#progress.uploadId = uploadId ?? this.#progress.uploadId;
   }
 }
 

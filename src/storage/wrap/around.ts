@@ -1,0 +1,44 @@
+/** A driver with something around each of its operations, those on opened readers and writers included. */
+
+import type { StorageDriver } from '../driver.ts';
+import { type Around, sourceWith, writerWith } from './streams.ts';
+
+/** @param readAround  What goes around the reads of a source; asked for when the source is opened. */
+export function driverWith(
+  driver: StorageDriver,
+  around: Around,
+  readAround: () => Around = () => around,
+): StorageDriver {
+  const purge = driver.purgeUploads?.bind(driver);
+  const rename = driver.renameFolder?.bind(driver);
+  const replace = driver.openReplacement?.bind(driver);
+  const getMarked = driver.getMarked?.bind(driver);
+  return {
+    name: driver.name,
+    abilities: driver.abilities,
+    get: (path) => around(() => driver.get(path)),
+    put: (path, content, options) => around(() => driver.put(path, content, options)),
+    apply: (steps) => around(() => driver.apply(steps)),
+    open: async (path, options) =>
+      sourceWith(await around(() => driver.open(path, options)), readAround()),
+    stat: (path) => around(() => driver.stat(path)),
+    list: (path, options) => around(() => driver.list(path, options)),
+    move: (from, to) => around(() => driver.move(from, to)),
+    delete: (path, options) => around(() => driver.delete(path, options)),
+    openWriter: async (path, options) =>
+      writerWith(await around(() => driver.openWriter(path, options)), around),
+    uploadSizeBytes: (path) => around(() => driver.uploadSizeBytes(path)),
+    redirectUrl: (path, request) => around(() => driver.redirectUrl(path, request)),
+    ...(driver.glances && { glances: driver.glances }),
+    ...(getMarked && { getMarked: (path) => around(() => getMarked(path)) }),
+    ...(replace && {
+      openReplacement: async (path) => writerWith(await around(() => replace(path)), around),
+    }),
+    ...(rename && { renameFolder: (from, to) => around(() => rename(from, to)) }),
+    ...(purge && {
+      purgeUploads: (prefix, olderThanMs, options) =>
+        around(() => purge(prefix, olderThanMs, options)),
+    }),
+    close: () => driver.close(),
+  };
+}
