@@ -45,6 +45,8 @@ export class StreamBody implements RequestBody {
   #waiter: Waiter | undefined;
   #gatherTimer: NodeJS.Timeout | undefined;
   #isWaitingForPool = false;
+  /** Nothing is taken from the stream, nor a buffer from the pool, until the next read. */
+  #isHeld = false;
 
   constructor(stream: Readable, pool: BufferPool, sizeBytes: number | undefined, hooks: BodyHooks) {
     this.#stream = stream;
@@ -66,9 +68,17 @@ export class StreamBody implements RequestBody {
     if (this.#waiter !== undefined) return Promise.reject(new TypeError('overlapping body reads'));
     return new Promise((resolve, reject) => {
       this.#waiter = { resolve, reject };
+      this.#isHeld = false;
       if (this.#state === 'unread') this.#start();
       this.#advance();
     });
+  }
+
+  takeHeld(): Uint8Array | undefined {
+    if (this.#state !== 'open') return undefined;
+    this.#isHeld = true;
+    this.#stream.pause();
+    return this.#filledBytes > 0 ? this.#takeFilled() : undefined;
   }
 
   cancel(reason?: unknown): void {
@@ -166,7 +176,7 @@ export class StreamBody implements RequestBody {
     this.#isWaitingForPool = true;
     this.pool.onFree(() => {
       this.#isWaitingForPool = false;
-      this.#advance();
+      if (!this.#isHeld) this.#advance();
     });
     return false;
   }
@@ -187,13 +197,17 @@ export class StreamBody implements RequestBody {
   #deliver(): void {
     clearTimeout(this.#gatherTimer);
     this.#gatherTimer = undefined;
-    const piece = this.#buffer?.subarray(0, this.#filledBytes);
     const waiter = this.#waiter;
-    if (piece === undefined || waiter === undefined) return;
+    if (this.#buffer === undefined || waiter === undefined) return;
+    this.#waiter = undefined;
+    waiter.resolve(this.#takeFilled());
+  }
+
+  #takeFilled(): Uint8Array | undefined {
+    const piece = this.#buffer?.subarray(0, this.#filledBytes);
     this.#buffer = undefined;
     this.#filledBytes = 0;
-    this.#waiter = undefined;
-    waiter.resolve(piece);
+    return piece;
   }
 }
 

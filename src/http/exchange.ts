@@ -16,6 +16,8 @@ export interface RequestBody extends ByteSource {
   /** From Content-Length; `undefined` with chunked transfer coding. 0 when the request has no body. */
   readonly sizeBytes: number | undefined;
   readonly pool: BufferPool;
+  /** A piece that has come already, if any. Nothing more is taken from the client until the next `read`. */
+  takeHeld?(): Uint8Array | undefined;
 }
 
 /**

@@ -30,14 +30,19 @@ import { workerEntryUrl } from './entry-url.ts';
 import type { WorkersOptions } from './options.ts';
 import { rebuildError } from './rebuild-error.ts';
 import { ThreadLoading } from './thread-loading.ts';
+import { type Turn, Turns } from './turns.ts';
 
-/** Jobs that one thread keeps going: they wait for the disk most of the time, and syncs of many are one journal commit. */
-const jobsPerWorker = 32;
+/** Bodies that move at a time, for each thread: as many as keep it busy. Their buffers are most of the memory. */
+const turnsPerWorker = 8;
+/** Jobs of one thread, without a bound of their own: a body that waits for its client or its sync costs a few KiB. */
+const jobsPerWorker = 1_000_000;
 /** Pieces of one body under way; more does not go faster, and holds buffers that others need. */
 const piecesPerBody = 4;
 const maxWorkers = 16;
 /** A thread's own objects are few: buffers lie outside its heap. One that outgrows this ends alone, not with the process. */
 const workerHeapMb = 256;
+/** Of its 48 MB a thread would take a good part for messages it has done with: 30 MB of two threads under load. */
+const workerYoungHeapMb = 6;
 
 export interface PoolState {
   readonly threads: number;
@@ -60,6 +65,7 @@ export class WorkerPool implements BodyStore {
   readonly #loading: ThreadLoading;
   readonly #driver: DriverSpec;
   readonly #maxInFlightBytes: number;
+  readonly #turns: Turns;
   readonly #waiting: (() => void)[] = [];
   #inFlightBytes = 0;
   #running = 0;
@@ -71,15 +77,18 @@ export class WorkerPool implements BodyStore {
     const threads = workerCount(options);
     this.#driver = driver;
     this.#maxInFlightBytes = options.inflightbytes;
+    this.#turns = new Turns(threads * turnsPerWorker, options.queue);
     this.#piscina = new Piscina({
       filename: fileURLToPath(entry),
       minThreads: threads,
       maxThreads: threads,
       concurrentTasksPerWorker: jobsPerWorker,
-      maxQueue: options.queue,
       idleTimeout: Number.POSITIVE_INFINITY,
       recordTiming: false,
-      resourceLimits: { maxOldGenerationSizeMb: workerHeapMb },
+      resourceLimits: {
+        maxOldGenerationSizeMb: workerHeapMb,
+        maxYoungGenerationSizeMb: workerYoungHeapMb,
+      },
     });
     this.#loading = new ThreadLoading(this.#piscina);
     this.#piscina.on('workerDestroy', () => {
@@ -136,7 +145,7 @@ export class WorkerPool implements BodyStore {
   get state(): PoolState {
     return {
       threads: this.#piscina.threads.length,
-      queued: this.#piscina.queueSize,
+      queued: this.#turns.waiting,
       running: this.#running,
       inFlightBytes: this.#inFlightBytes,
       died: this.#died,
@@ -171,25 +180,44 @@ export class WorkerPool implements BodyStore {
     body: BodySource,
     jobOf: (port: MessagePort) => WorkerJob,
   ): Promise<Value & { failure?: unknown }> {
-    const { port1, port2 } = new MessageChannel();
-    const feed = new BodyFeed(body, port1, this);
-    const isQueued = this.#running >= this.#piscina.options.maxThreads * jobsPerWorker;
-    const value = this.#run<Value>(jobOf(port2), [port2]);
-    feed.start(isQueued);
-    return value
-      .then((outcome) =>
-        feed.failure === undefined ? outcome : { ...outcome, failure: feed.failure },
-      )
-      .finally(() => feed.stop());
+    return this.#inTurn(async (turn) => {
+      const { port1, port2 } = new MessageChannel();
+      const feed = new BodyFeed({ body, port: port1, turn, pool: this });
+      const value = this.#runNow<Value>(jobOf(port2), [port2]);
+      feed.start();
+      try {
+        const outcome = await value;
+        return feed.failure === undefined ? outcome : { ...outcome, failure: feed.failure };
+      } finally {
+        feed.stop();
+      }
+    });
   }
 
-  async #run<Value>(job: WorkerJob, transferList: MessagePort[] = []): Promise<Value> {
+  #run<Value>(job: WorkerJob): Promise<Value> {
+    return this.#inTurn(() => this.#runNow<Value>(job, []));
+  }
+
+  async #inTurn<T>(work: (turn: Turn) => Promise<T>): Promise<T> {
+    const turn = await this.#turns.begin();
+    if (turn === undefined) {
+      throw unavailable('too many uploads are waiting; try again');
+    }
+    try {
+      return await work(turn);
+    } finally {
+      turn.end();
+    }
+  }
+
+  async #runNow<Value>(job: WorkerJob, transferList: MessagePort[]): Promise<Value> {
     this.#running += 1;
     let result: WorkerResult<Value>;
     try {
       result = (await this.#piscina.run(job, { transferList })) as WorkerResult<Value>;
     } catch (error) {
-      throw poolError(error);
+      // A thread that died under a job, or one being stopped.
+      throw unavailable('the upload worker ended; try again', error);
     } finally {
       this.#running -= 1;
     }
@@ -200,15 +228,15 @@ export class WorkerPool implements BodyStore {
   }
 }
 
-/** A full queue is the client's to retry; a thread that died under a job is ours, and so is one being stopped. */
-function poolError(error: unknown): CodedError {
-  const isFull = error instanceof Error && /queue/i.test(error.message);
-  return new CodedError('UNAVAILABLE', 'service unavailable', {
-    detail: isFull
-      ? 'too many uploads are waiting; try again'
-      : 'the upload worker ended; try again',
-    cause: error,
-  });
+function unavailable(detail: string, cause?: unknown): CodedError {
+  return new CodedError('UNAVAILABLE', 'service unavailable', { detail, cause });
+}
+
+interface FeedParts {
+  readonly body: BodySource;
+  readonly port: MessagePort;
+  readonly turn: Turn;
+  readonly pool: WorkerPool;
 }
 
 /** Passes one body on to a worker, a bounded number of pieces ahead, and takes the buffers back. */
@@ -217,31 +245,25 @@ class BodyFeed {
   failure: unknown;
   readonly #body: BodySource;
   readonly #port: MessagePort;
+  readonly #turn: Turn;
   readonly #pool: WorkerPool;
   #outBytes: number[] = [];
   #isReading = false;
   #hasEnded = false;
 
-  constructor(body: BodySource, port: MessagePort, pool: WorkerPool) {
+  constructor({ body, port, turn, pool }: FeedParts) {
     this.#body = body;
     this.#port = port;
+    this.#turn = turn;
     this.#pool = pool;
   }
 
-  /**
-   * Buffers are for bodies that a worker takes: those of queued jobs would leave none for the jobs that must end before
-   * the queue moves. A job that need not wait is fed at once, which saves it a round.
-   */
-  start(isQueued: boolean): void {
-    this.#port.on('message', (message: FromWorker) => {
-      if ('buffer' in message) {
-        this.#returned(new Uint8Array(message.buffer));
-      }
+  start(): void {
+    this.#port.on('message', ({ buffer }: FromWorker) => {
+      this.#returned(new Uint8Array(buffer));
       this.#advance();
     });
-    if (!isQueued) {
-      this.#advance();
-    }
+    this.#advance();
   }
 
   /** The job is over: buffers that the worker did not hand back are gone, but no longer count. */
@@ -263,7 +285,7 @@ class BodyFeed {
 
   async #passOne(): Promise<void> {
     try {
-      const piece = await this.#body.read();
+      const piece = await this.#next();
       if (piece === undefined) {
         this.#end();
         return;
@@ -281,6 +303,22 @@ class BodyFeed {
       this.#isReading = false;
     }
     this.#advance();
+  }
+
+  async #next(): Promise<Uint8Array | undefined> {
+    const turn = this.#turn;
+    if (turn.isDue) {
+      const held = this.#body.takeHeld?.();
+      if (held !== undefined) {
+        return held;
+      }
+      await turn.again();
+    }
+    turn.isIdle = true;
+    const piece = await this.#body.read();
+    turn.isIdle = false;
+    turn.moved(piece?.length ?? 0);
+    return piece;
   }
 
   async #post(piece: Uint8Array): Promise<void> {
@@ -310,6 +348,8 @@ class BodyFeed {
   #end(): void {
     if (!this.#hasEnded) {
       this.#hasEnded = true;
+      // What is left is a sync: many of them are one commit of the journal.
+      this.#turn.end();
       const message: ToWorker = { end: true };
       this.#port.postMessage(message);
     }

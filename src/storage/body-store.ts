@@ -25,6 +25,8 @@ export interface BodySource extends ByteSource {
   /** `undefined` when the length was not announced. */
   readonly sizeBytes: number | undefined;
   readonly pool: { give(buffer: Uint8Array): void };
+  /** A piece that has come already, if any. Nothing more is taken from the client until the next `read`. */
+  takeHeld?(): Uint8Array | undefined;
 }
 
 export interface BodyStore {

@@ -73,6 +73,7 @@ function rejoined(copied: Uint8Array, piece: Uint8Array | undefined, rest: BodyS
       const next = read.shift();
       return next === undefined ? rest.read() : Promise.resolve(next);
     },
+    takeHeld: () => read.shift() ?? rest.takeHeld?.(),
     cancel(reason): void {
       for (const unread of read.splice(0)) give(unread);
       rest.cancel(reason);

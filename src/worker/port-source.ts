@@ -23,9 +23,6 @@ export function portSource(port: MessagePort): ByteSource {
   // A sender that died (the main thread ends) leaves a body without its end.
   port.on('close', () => wake?.({ end: true }));
 
-  const begun: FromWorker = { begun: true };
-  port.postMessage(begun);
-
   const giveBack = (): void => {
     if (held !== undefined) {
       const buffer = held;

@@ -2,7 +2,6 @@
  * What pool and workers say to each other: structured-clone-safe values, no class instances.
  *
  *   pool ── run(job) ─────────────> worker        one Piscina task per request body, not per piece
- *        <── begun ───────────────                 once the job has left the queue
  *        ── piece, piece, … end ──>                over the job's MessagePort, buffers transferred
  *        <── buffer, buffer, … ───                 handed back as they were stored
  *        <── result ──────────────                 the task's value
@@ -119,5 +118,7 @@ export type ToWorker =
   | { readonly buffer: ArrayBuffer; readonly offset: number; readonly length: number }
   | { readonly end: true };
 
-/** Worker to main thread: a buffer whose bytes are stored. `begun`: the job has left the queue and wants its body. */
-export type FromWorker = { readonly buffer: ArrayBuffer } | { readonly begun: true };
+/** Worker to main thread: a buffer whose bytes are stored. */
+export interface FromWorker {
+  readonly buffer: ArrayBuffer;
+}

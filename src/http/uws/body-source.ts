@@ -14,7 +14,7 @@ import type { BufferPool, RequestBody } from '../exchange.ts';
 import type { UwsResponse } from './types.ts';
 
 /** Full pieces that may wait for the reader before the socket is paused. */
-const maxReadyPieces = 4;
+const maxReadyPieces = 1;
 /** A body of up to so many bytes is taken in at once, which saves small pushes a pause; it has a buffer for itself anyway. */
 const maxUnaskedBytes = 128 * 1024;
 /** How long a waiting reader's bytes gather before a part-filled buffer goes out. A fast upload fills one sooner. */
@@ -46,7 +46,7 @@ export class UwsBody implements RequestBody {
   #filledBytes = 0;
   #overflow: Uint8Array[] = [];
   #isWaitingForPool = false;
-  /** Nobody has read yet, and the body is large: the socket waits. */
+  /** Nobody reads for now, and the body is large: the socket waits. */
   #isHeld: boolean;
   #waiter: Waiter | undefined;
   #gatherTimer: NodeJS.Timeout | undefined;
@@ -61,8 +61,14 @@ export class UwsBody implements RequestBody {
     this.sizeBytes = sizeBytes;
     this.pool = pool;
     res.onData((chunk, isLast) => this.#receive(chunk, isLast));
-    // The pause comes with the first bytes: uWS starts its clock after the handler, also for a socket that is paused.
     this.#isHeld = sizeBytes === undefined || sizeBytes > maxUnaskedBytes;
+  }
+
+  /** For the front end, once the handler has begun: a large body that nobody reads yet stays with its client. */
+  holdUnread(): void {
+    if (this.#isHeld) {
+      this.#steer();
+    }
   }
 
   read(): Promise<Uint8Array | undefined> {
@@ -84,6 +90,17 @@ export class UwsBody implements RequestBody {
       this.#waiter = { resolve, reject };
       this.#gatherForWaiter();
     });
+  }
+
+  takeHeld(): Uint8Array | undefined {
+    if (this.#isDiscarding) {
+      return undefined;
+    }
+    this.#isHeld = true;
+    this.#flushFilling();
+    const piece = this.#ready.shift();
+    this.#steer();
+    return piece;
   }
 
   cancel(reason?: unknown): void {
@@ -213,7 +230,9 @@ export class UwsBody implements RequestBody {
     this.#isWaitingForPool = true;
     this.pool.onFree(() => {
       this.#isWaitingForPool = false;
-      this.#refill();
+      if (!this.#isHeld) {
+        this.#refill();
+      }
     });
   }
 

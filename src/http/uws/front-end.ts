@@ -136,6 +136,7 @@ class UwsFrontEnd implements FrontEnd {
         exchange.progressAtMs = Date.now();
       };
       this.#keepAwake.add(exchange);
+      upload.holdUnread();
     }
     void this.#answer(exchange, outcome);
   }

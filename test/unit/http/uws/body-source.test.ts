@@ -41,6 +41,13 @@ function bodyWith(options: { bufferBytes?: number; maxBuffers?: number; sizeByte
   return { pool, res, body };
 }
 
+function heldText(body: UwsBody, pool: BufferPool): string {
+  const piece = body.takeHeld() ?? Buffer.alloc(0);
+  const text = Buffer.from(piece).toString();
+  pool.give(piece);
+  return text;
+}
+
 async function readText(body: UwsBody, pool: BufferPool): Promise<string> {
   const piece = await body.read();
   if (piece === undefined) {
@@ -98,12 +105,38 @@ describe('UwsBody', () => {
 
   it('pauses the socket while pieces wait, and resumes it when they are read', async () => {
     const { res, body, pool } = bodyWith({ sizeBytes: 16 });
-    res.push('aaaabbbbcccc');
+    res.push('aaa');
     expect(res.isPaused).toBe(false);
-    res.push('dddd');
+    res.push('abbb');
     expect(res.isPaused).toBe(true);
     expect(await readText(body, pool)).toBe('aaaa');
     expect(res.isPaused).toBe(false);
+  });
+
+  it('leaves a large body with its client until somebody reads', async () => {
+    const { res, body, pool } = bodyWith({ sizeBytes: 1_000_000 });
+    body.holdUnread();
+    expect(res.isPaused).toBe(true);
+    const reading = readText(body, pool);
+    expect(res.isPaused).toBe(false);
+    res.push('aaaa');
+    expect(await reading).toBe('aaaa');
+    body.holdUnread();
+    expect(res.isPaused).toBe(false);
+  });
+
+  it('gives what it holds, part-filled buffers too, and takes no more before the next read', async () => {
+    const { res, body, pool } = bodyWith({ sizeBytes: 16 });
+    res.push('aaaabb');
+    expect(heldText(body, pool)).toBe('aaaa');
+    expect(heldText(body, pool)).toBe('bb');
+    expect(body.takeHeld()).toBeUndefined();
+    expect(res.isPaused).toBe(true);
+    expect(pool.outstanding).toBe(0);
+    const reading = readText(body, pool);
+    expect(res.isPaused).toBe(false);
+    res.push('cccc');
+    expect(await reading).toBe('cccc');
   });
 
   it.each([undefined, 1_000_000])(
