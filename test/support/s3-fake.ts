@@ -45,6 +45,8 @@ export type Fault =
   | { readonly kind: 'cut request' }
   /** The connection ends after so many bytes of the answer's body. */
   | { readonly kind: 'cut response'; readonly afterBytes: number }
+  /** All of the answer's body arrives, the word that it was all does not. */
+  | { readonly kind: 'held end' }
   /** The call is carried out, its answer never arrives. */
   | { readonly kind: 'lost answer' }
   /** Status 200, the body an error. */
@@ -216,11 +218,16 @@ export class S3Fake {
     const content = Buffer.from(answer.body ?? '');
     response.writeHead(answer.status, {
       'x-amz-request-id': randomUUID(),
-      ...(request.method !== 'HEAD' && { 'content-length': String(content.byteLength) }),
+      ...(request.method !== 'HEAD' &&
+        fault?.kind !== 'held end' && { 'content-length': String(content.byteLength) }),
       ...answer.headers,
     });
     if (fault?.kind === 'cut response') {
       response.write(content.subarray(0, fault.afterBytes), () => request.socket.destroy());
+      return;
+    }
+    if (fault?.kind === 'held end') {
+      response.write(content);
       return;
     }
     response.end(request.method === 'HEAD' ? undefined : content);

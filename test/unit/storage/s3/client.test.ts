@@ -1,5 +1,7 @@
 /** What goes over the wire besides the call itself: checksums, user agent, credentials; and the `loglevel` option. */
 
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Logger, silentLogger } from '../../../../src/observe/logger.ts';
 import { createClient } from '../../../../src/storage/drivers/s3/client.ts';
@@ -78,6 +80,26 @@ describe('credentials from the environment', () => {
     store.client.destroy();
     await fake.stop();
   });
+});
+
+it('lets connections take turns, so that none has to answer at once for what it just got', async () => {
+  const ports: (number | undefined)[] = [];
+  const server = createServer((request, response) => {
+    ports.push(request.socket.remotePort);
+    request.resume().on('end', () => response.end());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const { settings } = validate(someS3Options({ regionendpoint: `http://127.0.0.1:${port}` }));
+  const store = new ObjectStore(createClient(settings), settings);
+  await Promise.all(['a', 'b', 'c'].map((key) => store.put(key, Buffer.from('x'))));
+  for (const key of ['d', 'e', 'f']) {
+    await store.put(key, Buffer.from('x'));
+  }
+  expect(new Set(ports).size).toBe(3);
+  expect(new Set(ports.slice(3)).size).toBe(3);
+  store.client.destroy();
+  await new Promise((resolve) => server.close(resolve));
 });
 
 describe('loglevel', () => {
