@@ -162,15 +162,21 @@ function unsignedPayloadOverTls(client: S3Client): void {
   );
 }
 
-/** A token can be refused before the expiry it was issued with (a revoked session, a clock behind): fetch another, once. */
+/**
+ * A token can be refused before the expiry it was issued with (a revoked session, a clock behind): fetch another, once.
+ * The answer to a HEAD has no body to say so: there any 400 is taken for it.
+ */
 function refreshExpiredCredentials(client: S3Client): void {
   client.middlewareStack.add(
-    (next) => async (args) => {
+    (next, context) => async (args) => {
       try {
         return await next(args);
       } catch (error) {
+        const { code, status } = failureOf(error);
+        const isHead = context['commandName'] === 'HeadObjectCommand';
         if (
-          !/^(ExpiredToken|ExpiredTokenException|TokenRefreshRequired)$/.test(failureOf(error).code)
+          !/^(ExpiredToken|ExpiredTokenException|TokenRefreshRequired)$/.test(code) &&
+          !(isHead && status === 400)
         ) {
           throw error;
         }
