@@ -15,6 +15,7 @@ export interface SuiteOptions {
   readonly caseText: string;
   readonly runs: number;
   readonly seconds: number;
+  readonly warmUpSeconds: number;
   readonly isQuick: boolean;
   readonly root: string;
   readonly out: string;
@@ -31,6 +32,7 @@ export function parseOptions(args: readonly string[]): SuiteOptions | undefined 
       peer: { type: 'string', multiple: true },
       runs: { type: 'string' },
       seconds: { type: 'string' },
+      'warm-up': { type: 'string' },
       quick: { type: 'boolean', default: false },
       root: { type: 'string', default: tmpdir() },
       out: { type: 'string', default: 'bench/results' },
@@ -63,6 +65,7 @@ export function parseOptions(args: readonly string[]): SuiteOptions | undefined 
     caseText: values.case,
     runs: positive('--runs', values.runs, values.quick ? 2 : 3, true),
     seconds: positive('--seconds', values.seconds, values.quick ? 0.5 : 1.5, false),
+    warmUpSeconds: positive('--warm-up', values['warm-up'], values.quick ? 0.2 : 4, false),
     isQuick: values.quick,
     root: values.root,
     out: values.out,
@@ -84,6 +87,8 @@ export function helpText(): string {
   --only-us             no docker-registry beside us
   --runs N              timed runs of each case for each server (3; more give a truer spread)
   --seconds S           least length of a run (1.5)
+  --warm-up S           run of each case that does not count (4): registries serve for weeks, and a
+                        run that starts cold measures a compiler
   --quick               small sizes and two short runs: shows that it works, no figures to keep
   --root DIR            where storage goes: a folder on the disk, or on a tmpfs (${tmpdir()})
   --out DIR             where JSON and HTML go (bench/results)

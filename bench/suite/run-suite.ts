@@ -33,9 +33,6 @@ interface Bench {
 
 type Failures = { server: string; error: string }[];
 
-/** Warming up takes this share of a run. */
-const warmUpShare = 0.3;
-
 /** @param signal  Ends the run early; servers are stopped and their folders removed all the same. */
 export async function runSuite(
   options: SuiteOptions,
@@ -138,7 +135,7 @@ async function runCase(
   const runs = new Map<string, Run[]>(servers.map(({ peer }) => [peer.name, []]));
   for (let turn = 0; turn <= options.runs; turn += 1) {
     const isWarmUp = turn === 0;
-    const seconds = options.seconds * (isWarmUp ? warmUpShare : 1);
+    const seconds = isWarmUp ? options.warmUpSeconds : options.seconds;
     for (const server of servers) {
       bench.signal.throwIfAborted();
       const own = server.peer.name;

@@ -4,7 +4,7 @@ import type { AccessLog } from '../observe/access-log.ts';
 import { createClientAddresses } from '../observe/client-address.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import type { RequestLog } from '../observe/request-log.ts';
+import type { PhaseTimes, RequestLog } from '../observe/request-log.ts';
 import type { RequestObserver, RequestRecord } from './dispatch.ts';
 import type { Reply } from './exchange.ts';
 
@@ -51,30 +51,27 @@ export function createRequestObserver(parts: ObserverParts): RequestObserver {
           sentBytes,
           durationMs,
           responseContentType: contentType(reply),
-          ...facts(record),
+          repository: record.name || undefined,
+          reference: record.route === 'manifest' ? record.reference : undefined,
+          digest: record.digest,
+          uploadId: record.uploadId,
+          user: record.userName || undefined,
+          errors: record.errors,
+          phases: phasesOf(record),
         });
       }
     },
   };
 }
 
-function facts(record: RequestRecord): object {
-  return {
-    repository: record.name || undefined,
-    reference: record.route === 'manifest' ? record.reference : undefined,
-    digest: record.digest,
-    uploadId: record.uploadId,
-    user: record.userName || undefined,
-    errors: record.errors,
-    phases:
-      record.times === undefined
-        ? undefined
-        : {
-            auth: record.authMs,
-            storage: record.times.storageMs || undefined,
-            hash: record.times.hashMs || undefined,
-          },
-  };
+function phasesOf({ authMs, times }: RequestRecord): PhaseTimes | undefined {
+  return (
+    times && {
+      auth: authMs,
+      storage: times.storageMs || undefined,
+      hash: times.hashMs || undefined,
+    }
+  );
 }
 
 function contentType(reply: Reply | undefined): string | undefined {

@@ -25,14 +25,30 @@ export interface AccessFields {
   readonly userAgent: string | undefined;
 }
 
-/** One line, newline included. Whatever a client sent is backslash-escaped, so that it cannot forge a line. */
-export function accessLine(fields: AccessFields): string {
-  const peer = fields.remoteAddress === '' ? '-' : fields.remoteAddress;
-  const user = fields.user === undefined ? '-' : escapeLikeGo(fields.user);
-  const request = `${escapeLikeGo(fields.method)} ${escapeLikeGo(fields.target)} HTTP/${fields.httpVersion}`;
-  const referer = escapeLikeGo(fields.referer ?? '');
-  const agent = escapeLikeGo(fields.userAgent ?? '');
-  return `${peer} - ${user} [${fields.time}] "${request}" ${fields.status} ${fields.bodyBytes} "${referer}" "${agent}"\n`;
+/**
+ * A formatter of lines, newline included. Whatever a client sent is backslash-escaped, so that it cannot forge a line.
+ * Keeps the texts of the line before: peer and second, referer and agent are mostly the same again.
+ */
+export function createAccessLines(): (fields: AccessFields) => string {
+  let peer = '';
+  let user: string | undefined;
+  let time = '';
+  let head = '';
+  let referer: string | undefined;
+  let agent: string | undefined;
+  let tail = ' "" ""\n';
+  return (fields) => {
+    if (fields.time !== time || fields.remoteAddress !== peer || fields.user !== user) {
+      ({ time, remoteAddress: peer, user } = fields);
+      head = `${peer === '' ? '-' : peer} - ${user === undefined ? '-' : escapeLikeGo(user)} [${time}] "`;
+    }
+    if (fields.referer !== referer || fields.userAgent !== agent) {
+      ({ referer, userAgent: agent } = fields);
+      tail = ` "${escapeLikeGo(referer ?? '')}" "${escapeLikeGo(agent ?? '')}"\n`;
+    }
+    const request = `${escapeLikeGo(fields.method)} ${escapeLikeGo(fields.target)} HTTP/${fields.httpVersion}`;
+    return `${head}${request}" ${fields.status} ${fields.bodyBytes}${tail}`;
+  };
 }
 
 /** The part of a request that a line shows; http's Exchange fits. */
@@ -48,6 +64,7 @@ export interface AccessedRequest {
 
 export class AccessLog {
   readonly #writer: LineWriter;
+  readonly #line: (fields: AccessFields) => string = createAccessLines();
   readonly #timeText: (timeMs: number) => string = createApacheTime();
 
   /** @param writer  Closed by `close`; its timer is the bound within which lines appear. */
@@ -58,7 +75,7 @@ export class AccessLog {
   /** @param sentBytes  Body bytes that went out: 0 for HEAD, less than announced for a broken connection. */
   write(request: AccessedRequest, status: number, sentBytes: number): void {
     this.#writer.write(
-      accessLine({
+      this.#line({
         remoteAddress: request.remoteAddress,
         time: this.#timeText(request.receivedAtMs),
         method: request.method,

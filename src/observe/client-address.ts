@@ -24,9 +24,6 @@ export interface ClientAddress {
 export function clientAddress(request: AddressedRequest): ClientAddress {
   const forwarded = request.header('x-forwarded-for');
   const realIp = request.header('x-real-ip');
-  if (forwarded === undefined && realIp === undefined) {
-    return { text: peerAddress(request) };
-  }
   const first = forwarded?.split(',', 1)[0]?.trim() ?? '';
   if (isIP(first) !== 0) {
     return { text: first };
@@ -39,6 +36,12 @@ export function clientAddress(request: AddressedRequest): ClientAddress {
   }
   const fault = real === '' ? undefined : { invalid: { header: 'X-Real-Ip', value: real } };
   return { text: peerAddress(request), ...(invalid ?? fault) };
+}
+
+function isForwarded(request: AddressedRequest): boolean {
+  return (
+    request.header('x-forwarded-for') !== undefined || request.header('x-real-ip') !== undefined
+  );
 }
 
 /** `ip:port`, IPv6 in brackets. */
@@ -58,7 +61,18 @@ export function createClientAddresses(
   now: () => number = Date.now,
 ): (request: AddressedRequest) => string {
   let warnedAtMs = Number.NEGATIVE_INFINITY;
+  // Behind a balancer, and where the port is not known, the next request has the peer of the one before.
+  let address: string | undefined;
+  let port = 0;
+  let peerText = '';
   return (request) => {
+    if (!isForwarded(request)) {
+      if (request.remoteAddress !== address || request.remotePort !== port) {
+        ({ remoteAddress: address, remotePort: port } = request);
+        peerText = peerAddress(request);
+      }
+      return peerText;
+    }
     const { text, invalid } = clientAddress(request);
     if (invalid !== undefined && now() - warnedAtMs >= quietMs) {
       warnedAtMs = now();

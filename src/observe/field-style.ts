@@ -22,7 +22,7 @@ export function fieldText(style: FieldStyle, name: string, value: unknown): stri
 }
 
 /** A stretch of fixed text (`index` -1), or what surrounds the value at `index`. */
-export interface Piece {
+interface Piece {
   readonly text: string;
   readonly tail: string;
   readonly index: number;
@@ -31,12 +31,137 @@ export interface Piece {
   lastText: string | undefined;
 }
 
+/** Keys whose value differs from line to line; all others are mostly those of the line before. */
+const freshKeys: ReadonlySet<string> = new Set(['http.request.id', 'http.response.duration']);
+
 /**
- * Prints the value of a piece. Host, agent, user and the like are mostly those of the request before, so a value that
- * comes again is printed from memory: half the cost of a line (bench/logging.ts).
+ * The fields of one kind of line, planned ahead: sorted, neighbouring fixed ones joined. Host, agent, user and the
+ * like are mostly those of the request before, so what comes again is printed from memory, if it can be as one text
+ * for all that stands between two fields that always change (bench/logging.ts).
  */
-export function pieceText(piece: Piece, value: unknown, style: FieldStyle): string {
-  if (value === piece.lastValue && (typeof value !== 'object' || value === null)) {
+export class LinePlan {
+  readonly #stretches: Stretch[] = [];
+
+  /** @param timeKey  Printed from the time text that `print` is given, not from a value. */
+  constructor(fixed: LogFields, keys: readonly string[], style: FieldStyle, timeKey?: string) {
+    const fields: Record<string, unknown> = { ...fixed };
+    for (const key of keys) {
+      fields[key] = undefined;
+    }
+    if (timeKey !== undefined) {
+      fields[timeKey] = undefined;
+    }
+    let stretch = new Stretch(style, 'as before');
+    for (const key of orderedKeys(fields, style)) {
+      const name = style.name(key);
+      const index = keys.indexOf(key);
+      if (key !== timeKey && index < 0) {
+        stretch.addFixed(fieldText(style, name, fields[key]));
+        continue;
+      }
+      const kind = key === timeKey ? 'time' : freshKeys.has(key) ? 'fresh' : 'as before';
+      if (kind !== 'as before') {
+        this.#add(stretch);
+        stretch = new Stretch(style, kind);
+      }
+      stretch.addChanging(style.lead(name), style.tail(name), index);
+      if (kind !== 'as before') {
+        this.#add(stretch);
+        stretch = new Stretch(style, 'as before');
+      }
+    }
+    this.#add(stretch);
+  }
+
+  /** @param values  In the order of the keys. */
+  print(values: readonly unknown[], timeText: string): string {
+    let line = '';
+    for (const stretch of this.#stretches) {
+      line += stretch.print(values, timeText);
+    }
+    return line;
+  }
+
+  #add(stretch: Stretch): void {
+    if (stretch.close()) {
+      this.#stretches.push(stretch);
+    }
+  }
+}
+
+class Stretch {
+  readonly #style: FieldStyle;
+  readonly #kind: 'as before' | 'fresh' | 'time';
+  readonly #pieces: Piece[] = [];
+  #fixedText = '';
+  /** The whole stretch, once all its values had come twice. */
+  #lastText: string | undefined;
+
+  constructor(style: FieldStyle, kind: 'as before' | 'fresh' | 'time') {
+    this.#style = style;
+    this.#kind = kind;
+  }
+
+  addFixed(text: string): void {
+    this.#fixedText += text;
+  }
+
+  addChanging(lead: string, tail: string, index: number): void {
+    this.close();
+    this.#pieces.push(newPiece(flattened(lead), tail, index));
+  }
+
+  /** Ends a run of fixed fields; false while there is nothing to print at all. */
+  close(): boolean {
+    if (this.#fixedText !== '') {
+      this.#pieces.push(newPiece(flattened(this.#fixedText), '', -1));
+      this.#fixedText = '';
+    }
+    return this.#pieces.length > 0;
+  }
+
+  print(values: readonly unknown[], timeText: string): string {
+    const piece = this.#pieces[0] as Piece;
+    switch (this.#kind) {
+      case 'time':
+        return piece.text + timeText + piece.tail;
+      case 'fresh':
+        return freshText(piece, values[piece.index], this.#style);
+      default:
+    }
+    if (this.#isAsBefore(values)) {
+      this.#lastText ??= flattened(this.#join(values));
+      return this.#lastText;
+    }
+    this.#lastText = undefined;
+    return this.#join(values);
+  }
+
+  #isAsBefore(values: readonly unknown[]): boolean {
+    for (const piece of this.#pieces) {
+      if (piece.index >= 0 && !isSame(values[piece.index], piece.lastValue)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  #join(values: readonly unknown[]): string {
+    let text = '';
+    for (const piece of this.#pieces) {
+      text += piece.index < 0 ? piece.text : pieceText(piece, values[piece.index], this.#style);
+    }
+    return text;
+  }
+}
+
+/** Whether a value is printed as the one before was: an object may have changed inside. */
+function isSame(value: unknown, before: unknown): boolean {
+  return value === before && (typeof value !== 'object' || value === null);
+}
+
+function pieceText(piece: Piece, value: unknown, style: FieldStyle): string {
+  if (isSame(value, piece.lastValue)) {
     piece.lastText ??= flattened(freshText(piece, value, style));
     return piece.lastText;
   }
@@ -53,31 +178,6 @@ function freshText(piece: Piece, value: unknown, style: FieldStyle): string {
 /** The engine keeps a joined string as a tree of its parts; a copy in one piece is cheaper to print again and again. */
 function flattened(text: string): string {
   return Buffer.from(text, 'utf8').toString('utf8');
-}
-
-/** Sorts fixed and changing fields together and joins neighbouring fixed ones into one text. */
-export function planPieces(fixed: LogFields, keys: readonly string[], style: FieldStyle): Piece[] {
-  const fields: Record<string, unknown> = { ...fixed };
-  for (const key of keys) {
-    fields[key] = undefined;
-  }
-  const pieces: Piece[] = [];
-  let fixedText = '';
-  for (const key of orderedKeys(fields, style)) {
-    const name = style.name(key);
-    const index = keys.indexOf(key);
-    if (index < 0) {
-      fixedText += fieldText(style, name, fields[key]);
-      continue;
-    }
-    pieces.push(
-      newPiece(flattened(fixedText), '', -1),
-      newPiece(style.lead(name), style.tail(name), index),
-    );
-    fixedText = '';
-  }
-  pieces.push(newPiece(flattened(fixedText), '', -1));
-  return pieces.filter((piece) => piece.index >= 0 || piece.text !== '');
 }
 
 function newPiece(text: string, tail: string, index: number): Piece {

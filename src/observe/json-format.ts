@@ -1,6 +1,6 @@
 /** Lines of JSON with sorted keys, in logrus's names (`json`) or in those a logstash index expects. */
 
-import { type FieldStyle, freeKey, pieceText, planPieces } from './field-style.ts';
+import { type FieldStyle, freeKey, LinePlan } from './field-style.ts';
 import { printableValue } from './field-value.ts';
 import { createRfc3339, isPlainInsideQuotes } from './go-text.ts';
 import { type LineFormat, printedLevel } from './line-format.ts';
@@ -32,22 +32,9 @@ export function createJsonFormat(names: JsonNames): LineFormat {
     for (const [key, value] of Object.entries(fixed)) {
       members[freeKey(key, taken)] = value;
     }
-    const changing = [...keys.map((key) => freeKey(key, taken)), names.time];
-    const timeIndex = keys.length;
-    const pieces = planPieces(members, changing, style);
-    return (timeMs, values) => {
-      let line = '{';
-      for (const piece of pieces) {
-        if (piece.index < 0) {
-          line += piece.text;
-        } else if (piece.index === timeIndex) {
-          line += `${piece.text}"${timeText(timeMs)}"${piece.tail}`;
-        } else {
-          line += pieceText(piece, values[piece.index], style);
-        }
-      }
-      return `${line}}\n`;
-    };
+    const changing = keys.map((key) => freeKey(key, taken));
+    const plan = new LinePlan(members, changing, style, names.time);
+    return (timeMs, values) => `{${plan.print(values, `"${timeText(timeMs)}"`)}}\n`;
   };
   return {
     format: ({ level, timeMs, message, fields }) =>

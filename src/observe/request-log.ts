@@ -8,7 +8,7 @@ import { errorChainText } from './field-value.ts';
 import { formatGoDuration } from './go-text.ts';
 import type { LogLevel } from './logger.ts';
 import { maskedTarget, maskQuery } from './mask-query.ts';
-import { uuidV7 } from './uuid.ts';
+import { numberedUuidV7 } from './uuid.ts';
 
 /** The part of a request that is logged; http's Exchange fits. */
 export interface LoggedRequest {
@@ -159,5 +159,5 @@ const saneId = /^[\x21-\x7e]{1,128}$/;
 
 /** The client's X-Request-Id when it is fit to be printed (1 to 128 visible ASCII characters), else a new UUIDv7. */
 export function requestId(header: string | undefined): string {
-  return header !== undefined && saneId.test(header) ? header : uuidV7();
+  return header !== undefined && saneId.test(header) ? header : numberedUuidV7();
 }

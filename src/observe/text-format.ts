@@ -1,13 +1,6 @@
 /** Text lines as logrus prints them, plain for files and pipes, in colour for terminals. */
 
-import {
-  type FieldStyle,
-  fieldText,
-  freeKey,
-  orderedKeys,
-  pieceText,
-  planPieces,
-} from './field-style.ts';
+import { type FieldStyle, fieldText, freeKey, LinePlan, orderedKeys } from './field-style.ts';
 import { plainText, printableValue } from './field-value.ts';
 import { createRfc3339, isPlainInsideQuotes, quoteLikeGo } from './go-text.ts';
 import {
@@ -48,14 +41,8 @@ export function createTextFormat(): LineFormat {
     },
     template(level, message, fixed, keys): LineTemplate {
       const head = headOf(level, message);
-      const pieces = planPieces(fixed, keys, style);
-      return (timeMs, values) => {
-        let line = `time="${timeText(timeMs)}${head}`;
-        for (const piece of pieces) {
-          line += piece.index < 0 ? piece.text : pieceText(piece, values[piece.index], style);
-        }
-        return `${line}\n`;
-      };
+      const plan = new LinePlan(fixed, keys, style);
+      return (timeMs, values) => `time="${timeText(timeMs)}${head}${plan.print(values, '')}\n`;
     },
   };
 }

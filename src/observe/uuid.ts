@@ -1,6 +1,6 @@
 /**
  * UUIDv7 (RFC 9562, 5.7): time-ordered ids for requests, upload sessions and events.
- * Called on every request, so random digits come from a pool that one system call fills for 512 ids.
+ * Called at a high rate, so random digits come from a pool that one system call fills for 512 ids.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -38,5 +38,34 @@ export function uuidV7(timeMs: number = Date.now()): string {
   }
   const id = formatUuidV7(timeMs, poolDigits, poolUsed);
   poolUsed += digitsPerId;
+  return id;
+}
+
+const idsPerTail = 4096;
+let numbers: readonly string[] = [];
+let nextNumber = idsPerTail;
+let numberedTimeMs = Number.NaN;
+let numberedHead = '';
+let numberedTail = '';
+
+/**
+ * A fresh UUIDv7 for what is logged by the ten thousand a second: those of one millisecond share their random digits
+ * and count up in `rand_a` (RFC 9562, 6.2, method 1), a fifth of the cost. Whoever knows one can guess its neighbours.
+ */
+export function numberedUuidV7(timeMs: number = Date.now()): string {
+  if (timeMs !== numberedTimeMs || nextNumber === idsPerTail) {
+    const id = uuidV7(timeMs);
+    numberedTimeMs = timeMs;
+    numberedHead = id.slice(0, 15);
+    numberedTail = id.slice(18);
+    nextNumber = 0;
+  }
+  if (numbers.length === 0) {
+    numbers = Array.from({ length: idsPerTail }, (_, number) =>
+      number.toString(16).padStart(3, '0'),
+    );
+  }
+  const id = numberedHead + numbers[nextNumber] + numberedTail;
+  nextNumber += 1;
   return id;
 }

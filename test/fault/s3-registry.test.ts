@@ -3,11 +3,13 @@
  * the session goes on from where it stood.
  */
 
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ApiClient, digestOf, locationOf } from '../support/api-client.ts';
 import { noise } from '../support/bytes.ts';
 import { type RunningRegistry, startRegistry } from '../support/registry.ts';
-import { type Fault, type S3Call, S3Fake } from '../support/s3-fake.ts';
+import { accessKeyOf, type Fault, type S3Call, S3Fake } from '../support/s3-fake.ts';
 import { s3Storage } from '../support/s3-storage.ts';
 
 const mebibyte = 1024 * 1024;
@@ -83,41 +85,65 @@ describe('the registry on an S3 that misbehaves', () => {
     }
   });
 
-  it('keeps what S3 took of a chunk, and goes on when S3 is back', async () => {
-    const content = noise(23 * mebibyte, 5);
-    const location = await api.startUpload('outage');
-    fake.plan('UploadPart', slowDown, forever, 1);
-    const broken = await api.patch(location, content);
-    expect(broken.status).toBe(503);
-    expect(broken.codes()).toHaveLength(1);
-    expect(broken.text).not.toContain('at ');
-    fake.forgetPlans();
+  it.each<[string, Fault]>([
+    ['asks to slow down', slowDown],
+    ['fails', { kind: 'error', status: 500, code: 'InternalError' }],
+    ['cuts every part', { kind: 'cut request' }],
+    ['never answers to a part', { kind: 'lost answer' }],
+    ['takes our time for wrong', { kind: 'error', status: 403, code: 'RequestTimeTooSkewed' }],
+    ['takes our key for expired', { kind: 'error', status: 400, code: 'ExpiredToken' }],
+  ])(
+    'that %s for long: keeps what S3 took of a chunk, and goes on when S3 is back',
+    async (title, fault) => {
+      const content = noise(23 * mebibyte, title.length);
+      const name = `outage/${title.replaceAll(' ', '-')}`;
+      const location = await api.startUpload(name);
+      fake.plan('UploadPart', fault, forever, 1);
+      fake.forgetCalls();
+      const broken = await api.patch(location, content);
+      expect(broken.status, broken.text).toBe(503);
+      expect(broken.codes()).toHaveLength(1);
+      expect(broken.text).not.toContain('at ');
+      // Two parts on their way, each tried six times at most, after the one that was taken.
+      expect(fake.count('UploadPart')).toBeLessThanOrEqual(1 + 2 * 6);
+      fake.forgetPlans();
 
-    const status = await api.get(location);
-    expect(status.status).toBe(204);
-    const held = Number(String(status.headers.range).split('-')[1]) + 1;
-    expect(held).toBe(5 * mebibyte);
-    const rest = await api.patch(locationOf(status), content.subarray(held), {
-      'Content-Range': `${held}-${content.length - 1}`,
-    });
-    expect(rest.status, rest.text).toBe(202);
-    const closed = await api.finishUpload(locationOf(rest), digestOf(content));
-    expect(closed.status, closed.text).toBe(201);
-    await expectBlob('outage', content);
-  }, 60_000);
+      const status = await api.get(location);
+      expect(status.status).toBe(204);
+      const held = Number(String(status.headers.range).split('-')[1]) + 1;
+      expect(held).toBe(5 * mebibyte);
+      const rest = await api.patch(locationOf(status), content.subarray(held), {
+        'Content-Range': `${held}-${content.length - 1}`,
+      });
+      expect(rest.status, rest.text).toBe(202);
+      const closed = await api.finishUpload(locationOf(rest), digestOf(content));
+      expect(closed.status, closed.text).toBe(201);
+      await expectBlob(name, content);
+    },
+    90_000,
+  );
 
-  it('keeps a session whose completion failed for the next try', async () => {
-    const content = noise(13 * mebibyte, 6);
-    const patched = await api.patch(await api.startUpload('completion'), content);
-    fake.plan('CompleteMultipartUpload', slowDown, forever);
-    const broken = await api.finishUpload(locationOf(patched), digestOf(content));
-    expect(broken.status).toBe(503);
-    expect((await api.head(`/v2/completion/blobs/${digestOf(content)}`)).status).toBe(404);
-    fake.forgetPlans();
-    const closed = await api.finishUpload(locationOf(patched), digestOf(content));
-    expect(closed.status, closed.text).toBe(201);
-    await expectBlob('completion', content);
-  }, 60_000);
+  it.each<[string, Fault]>([
+    ['asks to slow down', slowDown],
+    ['puts errors into 200s', { kind: 'error in 200', code: 'InternalError' }],
+    ['cuts the answers', { kind: 'cut request' }],
+  ])(
+    'that %s: keeps a session whose completion failed for the next try',
+    async (title, fault) => {
+      const content = noise(13 * mebibyte, title.length);
+      const name = `completion/${title.replaceAll(' ', '-')}`;
+      const patched = await api.patch(await api.startUpload(name), content);
+      fake.plan('CompleteMultipartUpload', fault, forever);
+      const broken = await api.finishUpload(locationOf(patched), digestOf(content));
+      expect(broken.status, broken.text).toBe(503);
+      expect((await api.head(`/v2/${name}/blobs/${digestOf(content)}`)).status).toBe(404);
+      fake.forgetPlans();
+      const closed = await api.finishUpload(locationOf(patched), digestOf(content));
+      expect(closed.status, closed.text).toBe(201);
+      await expectBlob(name, content);
+    },
+    90_000,
+  );
 
   it('leaves nothing of a whole blob that could not be stored', async () => {
     const content = noise(13 * mebibyte, 7);
@@ -131,13 +157,33 @@ describe('the registry on an S3 that misbehaves', () => {
     await expectBlob('whole', content);
   }, 60_000);
 
-  it('calls a session unknown whose multipart upload somebody aborted', async () => {
-    const content = noise(13 * mebibyte, 8);
-    const patched = await api.patch(await api.startUpload('aborted'), content);
-    fake.uploads.clear();
-    const refused = await api.finishUpload(locationOf(patched), digestOf(content));
-    expect(refused.status).toBe(404);
-    expect(refused.codes()).toEqual(['BLOB_UPLOAD_UNKNOWN']);
+  describe.each([
+    ['says so', false],
+    ['answers 500, as Ceph does', true],
+  ])('when somebody aborted the multipart upload and the completion %s', (_how, fails) => {
+    afterEach(() => {
+      fake.rules.goneUploadsFail = false;
+    });
+
+    it.each<[string, number]>([
+      ['at the closing PUT', 0],
+      ['at the next chunk', 12 * mebibyte],
+    ])(
+      'calls the session unknown %s',
+      async (_when, more) => {
+        const content = noise(13 * mebibyte, 8);
+        const patched = await api.patch(await api.startUpload('aborted'), content);
+        fake.uploads.clear();
+        fake.rules.goneUploadsFail = fails;
+        const refused =
+          more === 0
+            ? await api.finishUpload(locationOf(patched), digestOf(content))
+            : await api.patch(locationOf(patched), noise(more, 9));
+        expect(refused.status, refused.text).toBe(404);
+        expect(refused.codes()).toEqual(['BLOB_UPLOAD_UNKNOWN']);
+      },
+      60_000,
+    );
   });
 
   it('goes on with a download that S3 cut', async () => {
@@ -146,4 +192,106 @@ describe('the registry on an S3 that misbehaves', () => {
     fake.plan('GetObject', { kind: 'cut response', afterBytes: 3 * mebibyte }, 2, 1);
     await expectBlob('cut', content);
   });
+});
+
+it('pushes to an S3 whose clock is an hour ahead', async () => {
+  const ahead = await S3Fake.start({ clockAheadMs: 3_600_000 });
+  const storage = { ...s3Storage(ahead.endpoint, 'registry'), redirect: { disable: true } };
+  const server = await startRegistry({ config: { storage } });
+  const client = new ApiClient(server.port);
+  const content = noise(12 * mebibyte, 11);
+  const patched = await client.patch(await client.startUpload('skewed'), content);
+  const closed = await client.finishUpload(locationOf(patched), digestOf(content));
+  expect(closed.status, closed.text).toBe(201);
+  const reply = await client.get(`/v2/skewed/blobs/${digestOf(content)}`);
+  expect(digestOf(reply.body)).toBe(digestOf(content));
+  client.close();
+  await server.stop();
+  await ahead.stop();
+});
+
+describe('credentials that expire in the middle of an upload', () => {
+  let issuer: Server;
+  let issued: string;
+  let own: S3Fake;
+  let server: RunningRegistry;
+  let client: ApiClient;
+
+  /** As the agent of a container platform: whoever asks gets the credentials of the hour. */
+  beforeAll(async () => {
+    issued = 'first';
+    issuer = createServer((_request, response) => {
+      const Expiration = new Date(Date.now() + 3_600_000).toISOString();
+      response.end(
+        JSON.stringify({
+          AccessKeyId: issued,
+          SecretAccessKey: 'secret',
+          Token: `token-of-${issued}`,
+          Expiration,
+        }),
+      );
+    });
+    await new Promise<void>((resolve) => issuer.listen(0, '127.0.0.1', resolve));
+    own = await S3Fake.start();
+    const { port } = issuer.address() as AddressInfo;
+    const { s3 } = s3Storage(own.endpoint, 'registry') as { s3: Record<string, unknown> };
+    const { accesskey, secretkey, ...keyless } = s3;
+    server = await startRegistry({
+      config: { storage: { s3: keyless, redirect: { disable: true } } },
+      env: {
+        AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${port}/`,
+        AWS_EC2_METADATA_DISABLED: 'true',
+        AWS_CONFIG_FILE: '/dev/null',
+        AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+      },
+    });
+    client = new ApiClient(server.port);
+  });
+  afterAll(async () => {
+    client?.close();
+    await server?.stop();
+    await own?.stop();
+    issuer?.close();
+  });
+
+  it('are fetched anew, and the upload goes on without the client seeing it', async () => {
+    const content = noise(33 * mebibyte, 12);
+    const half = 17 * mebibyte;
+    const first = await client.patch(
+      await client.startUpload('renewed'),
+      content.subarray(0, half),
+    );
+    expect(first.status, first.text).toBe(202);
+    own.forgetCalls();
+    own.rules.expiredKeys = new Set([issued]);
+    issued = 'second';
+    const second = await client.patch(locationOf(first), content.subarray(half));
+    expect(second.status, second.text).toBe(202);
+    const closed = await client.finishUpload(locationOf(second), digestOf(content));
+    expect(closed.status, closed.text).toBe(201);
+    const parts = own.calls.filter(({ call }) => call === 'UploadPart');
+    expect(new Set(parts.map(({ headers }) => accessKeyOf(headers))).has('second')).toBe(true);
+    const reply = await client.get(`/v2/renewed/blobs/${digestOf(content)}`);
+    expect(digestOf(reply.body)).toBe(digestOf(content));
+  });
+
+  it('but are not renewed yet: a 503, and the session goes on once they are', async () => {
+    const content = noise(23 * mebibyte, 13);
+    const half = 12 * mebibyte;
+    const first = await client.patch(await client.startUpload('late'), content.subarray(0, half));
+    own.rules.expiredKeys = new Set(['first', 'second']);
+    const broken = await client.patch(locationOf(first), content.subarray(half));
+    expect(broken.status, broken.text).toBe(503);
+    issued = 'third';
+    const status = await client.get(locationOf(first));
+    expect(status.status, status.text).toBe(204);
+    const held = Number(String(status.headers.range).split('-')[1]) + 1;
+    expect(held).toBeGreaterThanOrEqual(10 * mebibyte);
+    const rest = await client.patch(locationOf(status), content.subarray(held), {
+      'Content-Range': `${held}-${content.length - 1}`,
+    });
+    expect(rest.status, rest.text).toBe(202);
+    const closed = await client.finishUpload(locationOf(rest), digestOf(content));
+    expect(closed.status, closed.text).toBe(201);
+  }, 90_000);
 });

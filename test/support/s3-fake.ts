@@ -36,6 +36,7 @@ export interface RecordedCall {
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   readonly bodyBytes: number;
+  readonly atMs: number;
 }
 
 /** What goes wrong with the calls it is planned for. */
@@ -45,6 +46,8 @@ export type Fault =
   | { readonly kind: 'cut request' }
   /** The connection ends after so many bytes of the answer's body. */
   | { readonly kind: 'cut response'; readonly afterBytes: number }
+  /** All of the answer's body arrives, the word that it was all does not. */
+  | { readonly kind: 'held end' }
   /** The call is carried out, its answer never arrives. */
   | { readonly kind: 'lost answer' }
   /** Status 200, the body an error. */
@@ -65,6 +68,12 @@ export interface FakeRules {
   forgetsUploads?: boolean;
   /** Largest page of any listing. */
   pageSize?: number;
+  /** Its clock; requests signed more than a quarter of an hour from it are refused. */
+  clockAheadMs?: number;
+  /** Access keys whose time is over. */
+  expiredKeys?: ReadonlySet<string>;
+  /** As Ceph: CompleteMultipartUpload of an upload that is gone is a 500. */
+  goneUploadsFail?: boolean;
 }
 
 interface StoredObject {
@@ -94,6 +103,7 @@ interface Answer {
 }
 
 const minPartBytes = 5 * 1024 * 1024;
+const maxSkewMs = 15 * 60_000;
 
 /** Objects by key, with the keys at hand in the order that listings want. */
 class Objects extends Map<string, StoredObject> {
@@ -216,11 +226,17 @@ export class S3Fake {
     const content = Buffer.from(answer.body ?? '');
     response.writeHead(answer.status, {
       'x-amz-request-id': randomUUID(),
-      ...(request.method !== 'HEAD' && { 'content-length': String(content.byteLength) }),
+      date: new Date(Date.now() + (this.rules.clockAheadMs ?? 0)).toUTCString(),
+      ...(request.method !== 'HEAD' &&
+        fault?.kind !== 'held end' && { 'content-length': String(content.byteLength) }),
       ...answer.headers,
     });
     if (fault?.kind === 'cut response') {
       response.write(content.subarray(0, fault.afterBytes), () => request.socket.destroy());
+      return;
+    }
+    if (fault?.kind === 'held end') {
+      response.write(content);
       return;
     }
     response.end(request.method === 'HEAD' ? undefined : content);
@@ -233,7 +249,7 @@ export class S3Fake {
     headers: IncomingHttpHeaders,
     bodyBytes: number,
   ): void {
-    this.calls.push({ call, key, query, headers, bodyBytes });
+    this.calls.push({ call, key, query, headers, bodyBytes, atMs: performance.now() });
   }
 
   #nextFault(call: S3Call): Fault | undefined {
@@ -260,6 +276,10 @@ export class S3Fake {
     }
     if (fault?.kind === 'error in 200') {
       return { ...failure(200, fault.code), status: 200 };
+    }
+    const refusal = this.#refusal(exchange.headers);
+    if (refusal !== undefined) {
+      return refusal;
     }
     const names = Object.keys(exchange.headers);
     if (this.rules.refusesChecksums && names.some((name) => /^x-amz-(sdk-)?checksum/.test(name))) {
@@ -297,6 +317,27 @@ export class S3Fake {
       default:
         return this.#onUpload(exchange);
     }
+  }
+
+  /** By what every request carries: when it was signed and with which key. */
+  #refusal(headers: IncomingHttpHeaders): Answer | undefined {
+    const accessKey = accessKeyOf(headers);
+    if (accessKey !== undefined && this.rules.expiredKeys?.has(accessKey)) {
+      return failure(400, 'ExpiredToken');
+    }
+    const { clockAheadMs } = this.rules;
+    if (clockAheadMs === undefined) {
+      return undefined;
+    }
+    const [, ...parts] =
+      /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(String(headers['x-amz-date'])) ?? [];
+    const [year = 0, month = 0, day, hour, minute, second] = parts.map(Number);
+    const nowMs = Date.now() + clockAheadMs;
+    const isFar =
+      Math.abs(Date.UTC(year, month - 1, day, hour, minute, second) - nowMs) > maxSkewMs;
+    const answer = failure(403, 'RequestTimeTooSkewed');
+    const date = new Date(nowMs).toUTCString();
+    return isFar ? { ...answer, headers: { ...answer.headers, date } } : undefined;
   }
 
   #list(query: URLSearchParams): Answer {
@@ -437,7 +478,10 @@ export class S3Fake {
     const uploadId = exchange.query.get('uploadId') ?? '';
     const upload = this.uploads.get(uploadId);
     if (upload === undefined || upload.key !== exchange.key) {
-      return failure(404, 'NoSuchUpload');
+      const isCompletion = exchange.call === 'CompleteMultipartUpload';
+      return isCompletion && this.rules.goneUploadsFail
+        ? failure(500, 'InternalError')
+        : failure(404, 'NoSuchUpload');
     }
     const number = Number(exchange.query.get('partNumber'));
     switch (exchange.call) {
@@ -510,6 +554,10 @@ export class S3Fake {
       `<CompleteMultipartUploadResult><ETag>${escapeXml(etag)}</ETag></CompleteMultipartUploadResult>`,
     );
   }
+}
+
+export function accessKeyOf(headers: IncomingHttpHeaders): string | undefined {
+  return /Credential=(\w+)/.exec(String(headers.authorization))?.[1];
 }
 
 function callOf(request: IncomingMessage, query: URLSearchParams, key: string): S3Call {

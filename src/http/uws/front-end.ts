@@ -21,6 +21,7 @@ import { ConnectionWatch } from './connection-watch.ts';
 import { UwsExchange } from './exchange.ts';
 import { KeepAwake } from './keep-awake.ts';
 import { type Listener, openListener } from './listen.ts';
+import { OnlyPeer } from './only-peer.ts';
 import { type HeaderFault, readRequestHeaders } from './request-headers.ts';
 import { dropReply, isOneShot, sendOneShot, sendStream } from './send-reply.ts';
 import type { Uws, UwsApp, UwsRequest, UwsResponse } from './types.ts';
@@ -47,6 +48,7 @@ class UwsFrontEnd implements FrontEnd {
   readonly #noBody: RequestBody;
   readonly #keepAwake: KeepAwake;
   readonly #watch: ConnectionWatch;
+  readonly #onlyPeer = new OnlyPeer();
   readonly #listeners: Listener[] = [];
   /** Exchanges under way. */
   #open = 0;
@@ -61,7 +63,7 @@ class UwsFrontEnd implements FrontEnd {
     this.#keepAwake = new KeepAwake(limits.noProgressTimeoutMs);
     this.#watch = new ConnectionWatch(limits.maxConnections, logger);
     this.#app = uws.App();
-    this.#app.filter((res, change) => this.#watch.onChange(res, change));
+    this.#app.filter((res, change) => this.#countConnection(res, change));
     this.#app.any('/*', (res, req) => this.#serve(res, req));
   }
 
@@ -104,6 +106,11 @@ class UwsFrontEnd implements FrontEnd {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
+  #countConnection(res: UwsResponse, change: number): void {
+    this.#onlyPeer.onChange(res, change);
+    this.#watch.onChange(res, change);
+  }
+
   #serve(res: UwsResponse, req: UwsRequest): void {
     const { handler, limits, pool } = this.#parts;
     this.#watch.onRequest();
@@ -113,7 +120,8 @@ class UwsFrontEnd implements FrontEnd {
       return;
     }
     const upload = bodyBytes === 0 ? undefined : new UwsBody(res, bodyBytes, pool);
-    const exchange = new UwsExchange(res, req, lines, upload, this.#noBody);
+    const peer = this.#onlyPeer.address;
+    const exchange = new UwsExchange(res, req, lines, peer, upload, this.#noBody);
     this.#open += 1;
     let outcome: Reply | Promise<Reply>;
     try {

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type AccessFields, AccessLog, accessLine } from '../../../src/observe/access-log.ts';
+import {
+  type AccessFields,
+  AccessLog,
+  createAccessLines,
+} from '../../../src/observe/access-log.ts';
 import { createApacheTime } from '../../../src/observe/go-text.ts';
 import { LineWriter } from '../../../src/observe/line-writer.ts';
 import { aLogFile } from '../../support/log-file.ts';
@@ -16,7 +20,9 @@ const usual: AccessFields = {
   userAgent: 'docker/27.0 (linux)',
 };
 
-describe('accessLine', () => {
+const accessLine = (fields: AccessFields): string => createAccessLines()(fields);
+
+describe('createAccessLines', () => {
   it('is Apache combined', () => {
     expect(accessLine(usual)).toBe(
       '192.0.2.1 - - [25/Nov/2026:03:07:27 +0000] "GET /v2/a/manifests/latest HTTP/1.1" 200 527 "" "docker/27.0 (linux)"\n',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatUuidV7, uuidV7 } from '../../../src/observe/uuid.ts';
+import { formatUuidV7, numberedUuidV7, uuidV7 } from '../../../src/observe/uuid.ts';
 
 describe('formatUuidV7', () => {
   it('matches the example of RFC 9562, appendix A.6', () => {
@@ -34,5 +34,25 @@ describe('uuidV7', () => {
   it('sorts by time', () => {
     const ids = [1_700_000_000_000, 1_700_000_000_001, 1_800_000_000_000].map((t) => uuidV7(t));
     expect(ids.toSorted()).toEqual(ids);
+  });
+});
+
+describe('numberedUuidV7', () => {
+  it('gives distinct, well-formed, sorted ids within and beyond the count of one millisecond', () => {
+    const ids = [1_700_000_000_000, 1_700_000_000_001].flatMap((timeMs) =>
+      Array.from({ length: 4000 }, () => numberedUuidV7(timeMs)),
+    );
+    expect(new Set(ids).size).toBe(8000);
+    expect(ids.toSorted()).toEqual(ids);
+    for (const id of ids) {
+      expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    }
+    const overflowing = Array.from({ length: 10_000 }, () => numberedUuidV7(1_800_000_000_000));
+    expect(new Set(overflowing).size).toBe(10_000);
+  });
+
+  it('shares no random digits between milliseconds', () => {
+    const tails = [1, 2, 3].map((timeMs) => numberedUuidV7(timeMs).slice(19));
+    expect(new Set(tails).size).toBe(3);
   });
 });

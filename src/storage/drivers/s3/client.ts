@@ -14,6 +14,7 @@ import type { Logger } from '../../../observe/logger.ts';
 import { DriverCode, DriverError } from '../../driver.ts';
 import { failureOf } from './errors.ts';
 import { LendingAgent } from './lending-agent.ts';
+import { readListPages } from './list-page.ts';
 import { logRequests } from './request-log.ts';
 import { driverName, type S3Settings } from './settings.ts';
 
@@ -41,6 +42,7 @@ export function createClient(settings: S3Settings, logger?: Logger): S3Client {
 function addMiddlewares(client: S3Client, settings: S3Settings, logger?: Logger): void {
   contentMd5OnDelete(client);
   unsignedPayloadOverTls(client);
+  readListPages(client);
   if (settings.credentials === undefined) {
     refreshExpiredCredentials(client);
   }
@@ -75,6 +77,9 @@ function clientConfig(settings: S3Settings, endpoint: string | undefined): S3Cli
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const sockets = {
     keepAlive: true,
+    // The one that rested longest: TCP delays acknowledgements on a connection that goes to and fro, and a store that
+    // sends its answer in small packets without TCP_NODELAY, as Ceph by default, then waits 40 ms for them (bench/s3.ts).
+    scheduling: 'fifo' as const,
     maxSockets: spareSockets + settings.copyConcurrency,
   };
   return {
@@ -157,15 +162,21 @@ function unsignedPayloadOverTls(client: S3Client): void {
   );
 }
 
-/** A token can be refused before the expiry it was issued with (a revoked session, a clock behind): fetch another, once. */
+/**
+ * A token can be refused before the expiry it was issued with (a revoked session, a clock behind): fetch another, once.
+ * The answer to a HEAD has no body to say so: there any 400 is taken for it.
+ */
 function refreshExpiredCredentials(client: S3Client): void {
   client.middlewareStack.add(
-    (next) => async (args) => {
+    (next, context) => async (args) => {
       try {
         return await next(args);
       } catch (error) {
+        const { code, status } = failureOf(error);
+        const isHead = context['commandName'] === 'HeadObjectCommand';
         if (
-          !/^(ExpiredToken|ExpiredTokenException|TokenRefreshRequired)$/.test(failureOf(error).code)
+          !/^(ExpiredToken|ExpiredTokenException|TokenRefreshRequired)$/.test(code) &&
+          !(isHead && status === 400)
         ) {
           throw error;
         }

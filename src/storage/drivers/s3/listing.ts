@@ -3,41 +3,17 @@
  * pages. Tolerates folder markers (keys ending in `/`) that consoles leave behind.
  */
 
-import { ListObjectsV2Command, type ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 import type { ListEntry, ListOptions } from '../../driver.ts';
 import { stateSuffix } from './keys.ts';
+import { type ListPage, listPage } from './list-page.ts';
 import type { ObjectStore } from './object-store.ts';
 
 const pageSize = 1000;
 
-interface PageQuery {
-  readonly prefix: string;
-  readonly startAfter?: string;
-  readonly token?: string;
-  readonly delimiter?: '/';
-  readonly maxKeys?: number;
-}
-
-export function listPage(
-  store: ObjectStore,
-  query: PageQuery,
-): Promise<ListObjectsV2CommandOutput> {
-  return store.client.send(
-    new ListObjectsV2Command({
-      Bucket: store.bucket,
-      ...(query.prefix !== '' && { Prefix: query.prefix }),
-      ...(query.delimiter && { Delimiter: query.delimiter }),
-      ...(query.startAfter && { StartAfter: query.startAfter }),
-      ...(query.token !== undefined && { ContinuationToken: query.token }),
-      MaxKeys: query.maxKeys ?? pageSize,
-    }),
-  );
-}
-
 /** Whether any key starts with the prefix, a folder marker included. */
 export async function hasKeys(store: ObjectStore, prefix: string): Promise<boolean> {
   const page = await listPage(store, { prefix, maxKeys: 1 });
-  return (page.Contents?.length ?? 0) > 0;
+  return page.keys.length > 0;
 }
 
 /**
@@ -76,7 +52,7 @@ export async function listChildren(
         found.set(name, { name, isDirectory });
       }
     }
-    token = page.IsTruncated ? page.NextContinuationToken : undefined;
+    token = page.isTruncated ? page.nextToken : undefined;
   } while (token !== undefined && found.size < limit);
 
   if (!sawAny && prefix !== '' && !(after !== undefined && (await hasKeys(store, prefix)))) {
@@ -113,18 +89,12 @@ async function lateParents(
   return candidates.filter((_, index) => exists[index]);
 }
 
-function* pageKeys(
-  page: ListObjectsV2CommandOutput,
-): Generator<[key: string, isDirectory: boolean]> {
-  for (const entry of page.Contents ?? []) {
-    if (entry.Key !== undefined) {
-      yield [entry.Key, false];
-    }
+function* pageKeys(page: ListPage): Generator<[key: string, isDirectory: boolean]> {
+  for (const key of page.keys) {
+    yield [key, false];
   }
-  for (const entry of page.CommonPrefixes ?? []) {
-    if (entry.Prefix !== undefined) {
-      yield [entry.Prefix, true];
-    }
+  for (const folder of page.folders) {
+    yield [folder, true];
   }
 }
 

@@ -12,6 +12,7 @@ import {
   GetObjectCommand,
   type GetObjectCommandOutput,
   HeadObjectCommand,
+  ListPartsCommand,
   PutObjectCommand,
   type PutObjectCommandInput,
   type S3Client,
@@ -123,7 +124,10 @@ export class ObjectStore {
       if (isMissing(error)) {
         return undefined;
       }
-      throw error;
+      // The answer to a HEAD has no body that tells why. Nothing but a token whose time is over makes ours a 400.
+      throw failureOf(error).status === 400
+        ? Object.assign(new Error('HEAD answered 400', { cause: error }), { name: 'ExpiredToken' })
+        : error;
     }
   }
 
@@ -191,7 +195,7 @@ export class ObjectStore {
     } catch (error) {
       const mayHaveSucceeded = isUploadGone(error) || isTransient(error);
       if (!mayHaveSucceeded || !(await this.#isComplete(key, sizeBytes, parts.length))) {
-        throw error;
+        throw isUploadGone(error) ? error : ((await this.#goneReason(key, uploadId)) ?? error);
       }
     }
   }
@@ -202,6 +206,20 @@ export class ObjectStore {
     return (
       facts?.sizeBytes === sizeBytes && facts.etag.replaceAll('"', '').endsWith(`-${partCount}`)
     );
+  }
+
+  /** Ceph answers 500 to the completion of an upload that is gone, for ever: its list of parts tells. */
+  async #goneReason(key: string, uploadId: string): Promise<unknown> {
+    try {
+      const at = { Bucket: this.bucket, Key: key, UploadId: uploadId };
+      await this.client.send(new ListPartsCommand({ ...at, MaxParts: 1 }));
+    } catch (error) {
+      if (isUploadGone(error)) {
+        return error;
+      }
+      // Whatever else is wrong now, the completion's own failure is the one to tell.
+    }
+    return undefined;
   }
 
   destroy(): void {

@@ -6,7 +6,7 @@
 import type { Logger } from '../../../observe/logger.ts';
 import { DriverCode, DriverError } from '../../driver.ts';
 import { failureOf, isTransient, type S3Failure } from './errors.ts';
-import { listPage } from './listing.ts';
+import { listPage } from './list-page.ts';
 import type { ObjectStore } from './object-store.ts';
 import { driverName } from './settings.ts';
 

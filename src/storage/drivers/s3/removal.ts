@@ -7,7 +7,7 @@ import { DeleteObjectsCommand } from '@aws-sdk/client-s3';
 import { DriverCode, DriverError } from '../../driver.ts';
 import { failureOf } from './errors.ts';
 import { stateSuffix } from './keys.ts';
-import { listPage } from './listing.ts';
+import { listPage } from './list-page.ts';
 import { openUploads } from './multipart-list.ts';
 import type { ObjectStore } from './object-store.ts';
 import { driverName } from './settings.ts';
@@ -42,13 +42,13 @@ export class Remover {
     // One list call answers for a file, its siblings and a small directory alike.
     const below = key === '' ? '' : `${key}/`;
     const first = await listPage(this.#store, { prefix: key });
-    const firstKeys = keysOf(first);
+    const firstKeys = first.keys;
     const wanted = firstKeys.filter(
       (found) => found === key || found === key + stateSuffix || found.startsWith(below),
     );
     await this.#remove(wanted);
     let removed = wanted.length;
-    if (!first.IsTruncated) {
+    if (!first.isTruncated) {
       return removed > 0;
     }
     // More than a page of siblings or children: from here on only what lies below.
@@ -61,10 +61,9 @@ export class Remover {
     }
     for (let startAfter: string | undefined = key; startAfter !== undefined; ) {
       const page = await listPage(this.#store, { prefix: below, startAfter });
-      const keys = keysOf(page);
-      await this.#remove(keys);
-      removed += keys.length;
-      startAfter = page.IsTruncated ? keys.at(-1) : undefined;
+      await this.#remove(page.keys);
+      removed += page.keys.length;
+      startAfter = page.isTruncated ? page.keys.at(-1) : undefined;
     }
     return removed > 0;
   }
@@ -177,8 +176,4 @@ function batchError(failures: readonly KeyFailure[], isBusy: boolean): DriverErr
     `${failures.length} keys could not be deleted: ${shown.join('; ')}${more}`,
     { retryable: isBusy },
   );
-}
-
-function keysOf(page: { Contents?: { Key?: string | undefined }[] | undefined }): string[] {
-  return (page.Contents ?? []).flatMap((entry) => (entry.Key === undefined ? [] : [entry.Key]));
 }

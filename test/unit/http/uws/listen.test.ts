@@ -1,5 +1,5 @@
 import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,9 +36,12 @@ function frontEnd(): FrontEnd {
   return made;
 }
 
-function ask(at: { socketPath: string } | { host: string; port: number }): Promise<string> {
+function ask(
+  at: { socketPath: string } | { host: string; port: number; localAddress?: string },
+  agent: Agent | false = false,
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({ ...at, path: '/who', agent: false }, (message) => {
+    const outgoing = request({ ...at, path: '/who', agent }, (message) => {
       readMessage(message).then((bytes) => resolve(bytes.toString()), reject);
     });
     outgoing.once('error', reject);
@@ -111,4 +114,32 @@ it('says in one line what is wrong with an address', async () => {
     code: 'LISTEN_FAILED',
     message: expect.stringContaining('http.frontend'),
   });
+});
+
+it('tells each request its own peer, whoever else is connected, comes and goes', async () => {
+  const one = frontEnd();
+  const { port } = await one.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
+  const peers = ['127.0.0.1', '127.0.0.2', '127.0.0.3'];
+  const agents = new Map<string, Agent>();
+  const askAs = (localAddress: string): Promise<string> => {
+    const agent = agents.get(localAddress) ?? new Agent({ keepAlive: true, maxSockets: 1 });
+    agents.set(localAddress, agent);
+    return ask({ host: '127.0.0.1', port, localAddress }, agent);
+  };
+  for (let round = 0; round < 3; round += 1) {
+    for (const connected of [1, 2, 3]) {
+      for (const peer of peers.slice(0, connected)) {
+        expect(await askAs(peer)).toBe(`<${peer}>`);
+      }
+    }
+    // All but one leave, at last that one too: what it is told must not change, nor what those are told who come back.
+    const stays = peers[round] ?? '';
+    for (const peer of peers.filter((each) => each !== stays)) {
+      agents.get(peer)?.destroy();
+      agents.delete(peer);
+      expect(await askAs(stays)).toBe(`<${stays}>`);
+    }
+    agents.get(stays)?.destroy();
+    agents.delete(stays);
+  }
 });

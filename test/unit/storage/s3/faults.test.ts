@@ -62,6 +62,16 @@ describe.each<[string, Fault]>([
   });
 });
 
+it.each(
+  // The answer to a PutObject has no body that could be cut.
+  cases.filter(([, call]) => call !== 'PutObject'),
+)('after an answer cut short %s tries %s again', async (_name, call, run) => {
+  await populated();
+  on.fake.plan(call, { kind: 'cut response', afterBytes: 5 });
+  await run();
+  expect(on.fake.count(call)).toBeGreaterThanOrEqual(2);
+});
+
 it.each(cases)('%s tells a refused %s in one line', async (_name, call, run) => {
   await populated();
   on.fake.plan(call, { kind: 'error', status: 403, code: 'AccessDenied' }, 9);
