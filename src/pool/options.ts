@@ -14,7 +14,7 @@ export const workersOptions = Type.Object(
     }),
     queue: int({
       description:
-        'Upload bodies that may wait for a worker. Beyond that a client gets 503 with Retry-After.',
+        'Upload bodies that may wait for a worker, each of which moves 8 at a time; a client slower than its turn steps aside while others wait. Beyond that a client gets 503 with Retry-After.',
       default: 1024,
       minimum: 1,
     }),
