@@ -1,6 +1,6 @@
 /**
- * One page of keys, read without the SDK's XML parser: of a listing's time that took more than the store did
- * (bench/s3.ts), on the main thread. Used by listing.ts, removal.ts and probe.ts; client.ts adds the reading.
+ * One page of keys, read without the SDK's XML parser, which kept the main thread busy between a page and the next call.
+ * Used by listing.ts, removal.ts and probe.ts; client.ts adds the reading.
  */
 
 import type { Readable } from 'node:stream';
