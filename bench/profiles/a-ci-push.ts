@@ -11,7 +11,7 @@ export const ciPush: Profile = {
   id: 'a',
   title: 'CI push: images of 5 x 64 KiB layers, config, manifest',
   question: 'How many small images a second, when everything in them is new?',
-  minutes: 0.4,
+  minutes: 0.8,
   async open({ port, scale }: Target): Promise<readonly Case[]> {
     return [8, 64].map((connections) => ({
       name: `${connections} connections`,

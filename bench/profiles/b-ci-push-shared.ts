@@ -21,7 +21,7 @@ export const ciPushShared: Profile = {
   id: 'b',
   title: 'CI push where 80 % of layers exist: HEAD hits and mounts',
   question: 'How many images a second, when only one layer of five is new?',
-  minutes: 0.5,
+  minutes: 0.8,
   async open({ port, scale }: Target): Promise<readonly Case[]> {
     const known = Array.from({ length: 4 }, () => uniqueBlob(scale.layerBytes));
     const [first, second, third, fourth] = known;

@@ -7,7 +7,7 @@ export const largeLayers: Profile = {
   id: 'c',
   title: 'Large layers, 64 MiB and 1 GiB',
   question: 'How fast does a large layer go in, alone and with three others?',
-  minutes: 1.7,
+  minutes: 2.6,
   freesData: true,
   async open({ port, scale }: Target): Promise<readonly Case[]> {
     return [scale.largeBytes, scale.hugeBytes].flatMap((sizeBytes) =>

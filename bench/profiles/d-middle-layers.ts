@@ -7,7 +7,7 @@ export const middleLayers: Profile = {
   id: 'd',
   title: 'Layers of 4 MiB',
   question: 'How fast do layers of the usual size go in?',
-  minutes: 0.3,
+  minutes: 0.6,
   freesData: true,
   async open({ port, scale }: Target): Promise<readonly Case[]> {
     return [layerCase({ port, sizeBytes: scale.middleBytes, connections: 8 })];

@@ -10,7 +10,7 @@ export const chunkedUploads: Profile = {
   id: 'e',
   title: 'Chunked uploads: PATCHes of 5 MiB with Content-Range',
   question: 'What does an upload in ten chunks cost, against one stream?',
-  minutes: 0.4,
+  minutes: 0.9,
   freesData: true,
   async open({ port, scale }: Target): Promise<readonly Case[]> {
     const { chunkBytes } = scale;

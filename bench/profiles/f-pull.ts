@@ -19,7 +19,7 @@ export const pull: Profile = {
   id: 'f',
   title: 'Pull: manifests, small blobs, 64 MiB blobs, ranges',
   question: 'How many pulls, checks and bytes a second go out?',
-  minutes: 1.4,
+  minutes: 2.6,
   async open(target: Target): Promise<readonly Case[]> {
     const { port, scale } = target;
     const small = uniqueBlob(smallBlobBytes);

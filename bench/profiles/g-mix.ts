@@ -13,7 +13,7 @@ export const mix: Profile = {
   id: 'g',
   title: 'Mix: 75 % pulls, 25 % pushes, skewed popularity',
   question: 'How many whole pulls and pushes a second, side by side?',
-  minutes: 0.4,
+  minutes: 0.7,
   async open({ port, scale }: Target): Promise<readonly Case[]> {
     const newImage = (): Image =>
       imageOf(Array.from({ length: layersPerImage }, () => uniqueBlob(scale.layerBytes)));

@@ -15,7 +15,7 @@ export const sameBlob: Profile = {
   id: 'h',
   title: '64 clients pull the same 1 GiB blob',
   question: 'What is the total throughput, and does the slowest client get its share?',
-  minutes: 0.4,
+  minutes: 0.8,
   async open({ port, scale }: Target): Promise<readonly Case[]> {
     const blob = uniqueBlob(scale.hugeBytes);
     const connection = new Connection(port);

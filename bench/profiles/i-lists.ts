@@ -12,7 +12,7 @@ export const lists: Profile = {
   id: 'i',
   title: 'tags/list and _catalog with 10,000 tags and 10,000 repositories',
   question: 'How many lists a second, of a registry that has grown?',
-  minutes: 1.2,
+  minutes: 3.4,
   prepareRoot: (root: string, scale: Scale) => seedLists(root, scale.entries),
   async open({ port, scale }: Target): Promise<readonly Case[]> {
     const middle = entryName(Math.floor(scale.entries / 2));

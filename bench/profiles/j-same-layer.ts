@@ -14,7 +14,7 @@ export const sameLayer: Profile = {
   id: 'j',
   title: 'The same layer pushed by 32 clients at once',
   question: 'Do pushes of one digest get in each other’s way?',
-  minutes: 0.3,
+  minutes: 0.8,
   freesData: true,
   async open({ port, scale }: Target): Promise<readonly Case[]> {
     return [

@@ -16,7 +16,7 @@ export const idle: Profile = {
   id: 'k',
   title: 'Idle: 5,000 keep-alive connections',
   question: 'What do waiting clients cost in memory, and do they slow the others?',
-  minutes: 0.4,
+  minutes: 0.9,
   async open(target: Target): Promise<readonly Case[]> {
     // Before any of them: what a first run took is kept and used again by the next.
     const before = residentBytes(target.pid);

@@ -95,7 +95,7 @@ export function helpText(): string {
   --rate-client NAME    autocannon, or lean: takes less CPU where the client is the limit
   --server-flags=FLAGS  of node, for our server: '--cpu-prof --cpu-prof-dir=DIR'
 
-Profiles, ${minutes.toFixed(0)} minutes in all with two servers and three runs (--quick: about a minute and a half):
+Profiles, ${minutes.toFixed(0)} minutes in all with two servers and three runs (--quick: about two minutes):
 ${rows.join('\n')}
 
 Afterwards: node dist/bench/plan.js (machines for a load), node dist/bench/guard.js (what got worse).

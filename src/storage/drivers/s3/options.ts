@@ -51,8 +51,7 @@ export const s3Options = Type.Object(
       loose: true,
     }),
     v4auth: bool({
-      description:
-        'Signature version 4; false (version 2) only with a `regionendpoint` that is not AWS.',
+      description: 'Signature version 4; false (version 2) is refused at start.',
       default: true,
       loose: true,
     }),
