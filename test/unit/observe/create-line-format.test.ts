@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { createLineFormat, type FormatName } from '../../../src/observe/create-line-format.ts';
 import { createRfc3339 } from '../../../src/observe/go-text.ts';
+import type { LineTemplate } from '../../../src/observe/line-format.ts';
 import type { LogFields, LogLevel } from '../../../src/observe/logger.ts';
 import { Secret } from '../../../src/options/secret.ts';
+import { Dice } from '../../support/pushing-writer.ts';
 
 const timeMs = 1_764_039_600_120;
 const time = createRfc3339()(timeMs);
@@ -145,6 +147,33 @@ describe('templates', () => {
         expect(template(timeMs, values)).toBe(
           format.format({ level: 'info', timeMs, message: 'response completed', fields }),
         );
+      }
+    },
+  );
+
+  it.each(['text', 'json', 'logstash', 'terminal'] as const)(
+    'of %s print nothing of the lines before, whatever comes again and whatever changes',
+    (name) => {
+      const format = createLineFormat(name, timeMs);
+      const changing = ['http.b', 'http.request.id', 'http.a', 'http.response.duration', 'list'];
+      const makeTemplate = (): LineTemplate =>
+        format.template('info', 'response completed', fixed, changing);
+      const template = makeTemplate();
+      const list = ['changes'];
+      const pools: unknown[][] = [
+        ['same', 'other', undefined],
+        ['id-1', 'id-2', 'a"b'],
+        ['x', undefined, 'é\n'],
+        ['0s', '1ms', undefined],
+        [list, undefined, null],
+      ];
+      const dice = new Dice(7);
+      for (let line = 0; line < 500; line += 1) {
+        list[0] = String(line);
+        // Mostly as the line before, as real ones are.
+        const values = pools.map((pool) => pool[Math.max(0, dice.roll(6) - 3)]);
+        const atMs = timeMs + dice.roll(3);
+        expect(template(atMs, values)).toBe(makeTemplate()(atMs, values));
       }
     },
   );
