@@ -41,7 +41,7 @@ const piecesPerBody = 4;
 const maxWorkers = 16;
 /** A thread's own objects are few: buffers lie outside its heap. One that outgrows this ends alone, not with the process. */
 const workerHeapMb = 256;
-/** Of its 48 MB a thread would take a good part for messages it has done with: 30 MB of two threads under load. */
+/** What a thread makes is soon done with (messages, promises): more room would only hold garbage, for each thread. */
 const workerYoungHeapMb = 6;
 
 export interface PoolState {
