@@ -8,7 +8,7 @@ import { CodedError, isAbort } from '../errors.ts';
 import { createClientAddresses } from '../observe/client-address.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { RequestClock, SpentTimes } from '../observe/phases.ts';
-import { requestId } from '../observe/request-log.ts';
+import { clientRequestId, requestId } from '../observe/request-log.ts';
 import type { Tracer } from '../observe/tracing.ts';
 import { type RepositoryName, tryParseRepositoryName } from '../oci/reference.ts';
 import type { Api, Handler } from './call.ts';
@@ -32,7 +32,8 @@ const maxFormBytes = 64 * 1024;
 /** What is known of a request once it ended, for logs and metrics. */
 export interface RequestRecord {
   readonly exchange: Exchange;
-  readonly id: string;
+  /** The client's id of the request, or ours once something has told it; else the log line makes one. */
+  readonly knownId: string | undefined;
   /** Route's name as metrics know it; `undefined` for what is no route. */
   readonly route: RouteName | undefined;
   readonly name: string;
@@ -84,10 +85,14 @@ class Progress implements RequestRecord {
     this.exchange = exchange;
   }
 
-  /** Made when first asked for: most requests of a quiet log never need one. */
+  /** Made when first asked for: most requests never need one but in their log line. */
   get id(): string {
     this.#id ??= requestId(this.exchange.header('x-request-id'));
     return this.#id;
+  }
+
+  get knownId(): string | undefined {
+    return this.#id ?? clientRequestId(this.exchange.header('x-request-id'));
   }
 }
 

@@ -45,7 +45,7 @@ export function createRequestObserver(parts: ObserverParts): RequestObserver {
       if (wantsLog || status >= 500) {
         requestLog.write({
           request: exchange,
-          id: record.id,
+          id: record.knownId,
           clientAddress: addressOf(exchange),
           status,
           sentBytes,

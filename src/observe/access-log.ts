@@ -4,7 +4,7 @@
  */
 
 import { createApacheTime, escapeLikeGo } from './go-text.ts';
-import type { LineWriter } from './line-writer.ts';
+import type { LineOutput, OfValues } from './line-output.ts';
 import { maskedTarget, maskQuery } from './mask-query.ts';
 
 /** What a line shows. Header values as sent; absent ones print as `""`. */
@@ -62,34 +62,65 @@ export interface AccessedRequest {
   header(name: string): string | undefined;
 }
 
-export class AccessLog {
-  readonly #writer: LineWriter;
-  readonly #line: (fields: AccessFields) => string = createAccessLines();
-  readonly #timeText: (timeMs: number) => string = createApacheTime();
+/** Values of a line: peer, method, target, HTTP version, status, body bytes, Referer, User-Agent. */
+type AccessValues = readonly [
+  string,
+  string,
+  string,
+  string,
+  number,
+  number,
+  string | undefined,
+  string | undefined,
+];
 
-  /** @param writer  Closed by `close`; its timer is the bound within which lines appear. */
-  constructor(writer: LineWriter) {
-    this.#writer = writer;
+/** Prints lines from their values and the time at which the request arrived. */
+export function accessLineMaker(): OfValues<string> {
+  const line = createAccessLines();
+  const timeText = createApacheTime();
+  return (timeMs, values) => {
+    const [remoteAddress, method, target, httpVersion, status, bodyBytes, referer, userAgent] =
+      values as AccessValues;
+    return line({
+      remoteAddress,
+      time: timeText(timeMs),
+      method,
+      target,
+      httpVersion,
+      status,
+      bodyBytes,
+      referer,
+      userAgent,
+    });
+  };
+}
+
+export class AccessLog {
+  readonly #output: LineOutput;
+  readonly #writeLine: OfValues<void>;
+
+  /** @param output  Closed by `close`; its timer is the bound within which lines appear. */
+  constructor(output: LineOutput) {
+    this.#output = output;
+    this.#writeLine = output.prepare({ kind: 'access' });
   }
 
   /** @param sentBytes  Body bytes that went out: 0 for HEAD, less than announced for a broken connection. */
   write(request: AccessedRequest, status: number, sentBytes: number): void {
-    this.#writer.write(
-      this.#line({
-        remoteAddress: request.remoteAddress,
-        time: this.#timeText(request.receivedAtMs),
-        method: request.method,
-        target: maskedTarget(request.path, request.rawQuery),
-        httpVersion: request.httpVersion,
-        status,
-        bodyBytes: sentBytes,
-        referer: maskQuery(request.header('referer') ?? ''),
-        userAgent: request.header('user-agent'),
-      }),
-    );
+    const values: AccessValues = [
+      request.remoteAddress,
+      request.method,
+      maskedTarget(request.path, request.rawQuery),
+      request.httpVersion,
+      status,
+      sentBytes,
+      maskQuery(request.header('referer') ?? ''),
+      request.header('user-agent'),
+    ];
+    this.#writeLine(request.receivedAtMs, values);
   }
 
   close(): Promise<void> {
-    return this.#writer.close();
+    return this.#output.close();
   }
 }

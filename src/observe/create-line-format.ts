@@ -7,8 +7,13 @@ import { createTerminalFormat, createTextFormat } from './text-format.ts';
 export const formatNames = ['text', 'json', 'logstash', 'terminal'] as const;
 export type FormatName = (typeof formatNames)[number];
 
-/** @param startMs  Terminals show seconds since then. */
-export function createLineFormat(name: FormatName, startMs: number): LineFormat {
+export interface FormatChoice {
+  readonly name: FormatName;
+  /** Terminals show seconds since then. */
+  readonly startMs: number;
+}
+
+export function createLineFormat({ name, startMs }: FormatChoice): LineFormat {
   switch (name) {
     case 'text':
       return createTextFormat();

@@ -1,12 +1,14 @@
 /**
  * The application log: pino decides what is logged and calls us with the record, a line format prints it,
- * a LineWriter carries it to stderr. Hooks (mail) see each record that is logged.
+ * a LineOutput carries it to stderr. Hooks (mail) see each record that is logged.
  */
 
 import { fileURLToPath } from 'node:url';
 import pino from 'pino';
-import { joinedFields, type LineFormat, type LineTemplate, type LogRecord } from './line-format.ts';
-import type { LineWriter } from './line-writer.ts';
+import { createLineFormat, type FormatChoice } from './create-line-format.ts';
+import { madeValues } from './late-values.ts';
+import { joinedFields, type LineFormat, type LogRecord } from './line-format.ts';
+import type { LineOutput } from './line-output.ts';
 import type { LogFields, Logger, LogLevel } from './logger.ts';
 
 /** Sees records as they are logged; must return at once and not throw. */
@@ -15,7 +17,7 @@ export interface LogHook {
   fire(record: LogRecord): void;
 }
 
-/** Logs one more line of a prepared kind; see `LineTemplate`. */
+/** Logs one more line of a prepared kind; see `LineRecipe`. */
 export type PreparedLine = (values: readonly unknown[]) => void;
 
 /** A Logger that can also prepare lines which are written on every request. */
@@ -26,8 +28,8 @@ export interface LineLogger extends Logger {
 
 export interface LoggerParts {
   readonly level: LogLevel;
-  readonly format: LineFormat;
-  readonly writer: LineWriter;
+  readonly format: FormatChoice;
+  readonly writer: LineOutput;
   /** On every line. */
   readonly fields?: LogFields;
   readonly reportCaller?: boolean;
@@ -88,25 +90,28 @@ function withCaller(fields: LogFields, caller: LogFields | undefined): LogFields
 
 /** Where records end: formatted, written, shown to the hooks. */
 class RecordOutput {
-  readonly format: LineFormat;
-  readonly writer: LineWriter;
+  readonly format: FormatChoice;
+  readonly writer: LineOutput;
   readonly hooks: readonly LogHook[];
   readonly now: () => number;
+  readonly #lines: LineFormat;
 
   constructor(parts: LoggerParts) {
     this.format = parts.format;
+    this.#lines = createLineFormat(parts.format);
     this.writer = parts.writer;
     this.hooks = parts.hooks ?? [];
     this.now = parts.now ?? Date.now;
   }
 
   write(record: LogRecord): void {
-    this.writeLine(record.level, this.format.format(record));
+    this.writer.write(this.#lines.format(record));
+    this.hurry(record.level);
     this.fire(record.level, () => record);
   }
 
-  writeLine(level: LogLevel, line: string): void {
-    this.writer.write(line);
+  /** Severe lines do not wait for company. */
+  hurry(level: LogLevel): void {
     switch (level) {
       case 'fatal':
       case 'panic':
@@ -194,16 +199,27 @@ class PinoLogger implements LineLogger {
     if (this.#reportCaller) {
       return (values) => this.log(level, message, joinedFields({}, keys, values));
     }
-    const template: LineTemplate = output.format.template(level, message, this.#fields, keys);
+    const writeLine = output.writer.prepare({
+      kind: 'record',
+      format: output.format,
+      level,
+      message,
+      fixed: this.#fields,
+      keys,
+    });
+    const hasHooks = output.hooks.some((hook) => hook.levels.has(level));
     return (values) => {
       const timeMs = output.now();
-      output.writeLine(level, template(timeMs, values));
-      if (output.hooks.length > 0) {
+      // Hooks see the request's id as the line has it.
+      const shown = hasHooks ? madeValues(keys, values) : values;
+      writeLine(timeMs, shown);
+      output.hurry(level);
+      if (hasHooks) {
         output.fire(level, () => ({
           level,
           timeMs,
           message,
-          fields: joinedFields(this.#fields, keys, values),
+          fields: joinedFields(this.#fields, keys, shown),
         }));
       }
     };

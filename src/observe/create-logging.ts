@@ -4,10 +4,11 @@ import { randomUUID } from 'node:crypto';
 import { isatty } from 'node:tty';
 import { CodedError } from '../errors.ts';
 import { AccessLog } from './access-log.ts';
-import { createLineFormat } from './create-line-format.ts';
+import { createLineFormat, type FormatChoice } from './create-line-format.ts';
 import { createLogger, type LineLogger } from './create-logger.ts';
-import { LineWriter } from './line-writer.ts';
+import type { LineOutput } from './line-output.ts';
 import type { LogOptions } from './log-options.ts';
+import { LogThread } from './log-thread/log-thread.ts';
 import type { LogFields, LogLevel } from './logger.ts';
 import { MailHook } from './mail-hook.ts';
 import { RequestLog } from './request-log.ts';
@@ -20,6 +21,8 @@ export interface LoggingParts {
   /** File descriptors; 1 and 2 unless given. They stay open. */
   readonly stdout?: number;
   readonly stderr?: number;
+  /** Lines of requests a second from which on a thread of its own writes them. */
+  readonly busyLines?: number;
 }
 
 export interface Logging {
@@ -40,15 +43,18 @@ const accessFlushMs = 500;
 /** Throws CodedError `OPTION_INVALID` that names the key, for a hook that cannot work. */
 export function createLogging(options: LogOptions, parts: LoggingParts): Logging {
   const stderr = parts.stderr ?? 2;
-  const startMs = Date.now();
   const isTerminal = options.formatter === 'text' && isatty(stderr);
-  const format = createLineFormat(isTerminal ? 'terminal' : options.formatter, startMs);
+  const format: FormatChoice = {
+    name: isTerminal ? 'terminal' : options.formatter,
+    startMs: Date.now(),
+  };
+  const lines = createLineFormat(format);
   const fields = { ...options.fields, 'instance.id': randomUUID(), version: parts.version };
 
   // Past the logger, so that news about a log's own failures cannot set off a hook again.
   const report = (message: string, more: LogFields): void => {
     writer.write(
-      format.format({
+      lines.format({
         level: 'warn',
         timeMs: Date.now(),
         message,
@@ -57,11 +63,29 @@ export function createLogging(options: LogOptions, parts: LoggingParts): Logging
     );
   };
   const sharesPipe = parts.sharesOutput ?? false;
-  const writer = new LineWriter(stderr, {
-    sharesPipe,
-    flushAfterMs: logFlushMs,
-    onDropped: (lines) => report('log lines dropped: stderr is read too slowly', { lines }),
-  });
+  const thread = new LogThread(
+    [
+      { fd: stderr, sharesPipe, flushAfterMs: logFlushMs },
+      ...(options.accesslog.disabled
+        ? []
+        : [{ fd: parts.stdout ?? 1, sharesPipe, flushAfterMs: accessFlushMs }]),
+    ],
+    {
+      ...(parts.busyLines === undefined ? {} : { busyLines: parts.busyLines }),
+      onDropped: (output, dropped) =>
+        output === 0
+          ? report('log lines dropped: stderr is read too slowly', { lines: dropped })
+          : logger.warn('access log lines dropped: stdout is read too slowly', { lines: dropped }),
+      onLost: (error) =>
+        report(
+          'the log thread ended: a few lines may be lost, further ones are written without it',
+          {
+            error,
+          },
+        ),
+    },
+  );
+  const [writer, accessWriter] = thread.outputs as readonly [LineOutput, LineOutput | undefined];
   const hooks = createHooks(options, report);
   const logger = createLogger({
     level: options.level as LogLevel,
@@ -71,14 +95,6 @@ export function createLogging(options: LogOptions, parts: LoggingParts): Logging
     reportCaller: options.reportcaller,
     hooks,
   });
-  const accessWriter = options.accesslog.disabled
-    ? undefined
-    : new LineWriter(parts.stdout ?? 1, {
-        sharesPipe,
-        flushAfterMs: accessFlushMs,
-        onDropped: (lines) =>
-          logger.warn('access log lines dropped: stdout is read too slowly', { lines }),
-      });
   const accessLog = accessWriter && new AccessLog(accessWriter);
 
   return {
@@ -93,6 +109,7 @@ export function createLogging(options: LogOptions, parts: LoggingParts): Logging
     async close(): Promise<void> {
       await Promise.all([accessLog?.close(), ...hooks.map((hook) => hook.close())]);
       await writer.close();
+      await thread.close();
     },
   };
 }

@@ -2,6 +2,7 @@
  * What the line formats share: the order of fields, names that clash, and lines planned ahead as pieces.
  */
 
+import { lateKey } from './late-values.ts';
 import type { LogFields } from './logger.ts';
 
 /** How a format prints one field: lead, value, tail. */
@@ -26,13 +27,11 @@ interface Piece {
   readonly text: string;
   readonly tail: string;
   readonly index: number;
+  readonly make: ((value: unknown) => unknown) | undefined;
   /** What the line before had here, and how it was printed once it had come twice. */
   lastValue: unknown;
   lastText: string | undefined;
 }
-
-/** Keys whose value differs from line to line; all others are mostly those of the line before. */
-const freshKeys: ReadonlySet<string> = new Set(['http.request.id', 'http.response.duration']);
 
 /**
  * The fields of one kind of line, planned ahead: sorted, neighbouring fixed ones joined. Host, agent, user and the
@@ -59,12 +58,14 @@ export class LinePlan {
         stretch.addFixed(fieldText(style, name, fields[key]));
         continue;
       }
-      const kind = key === timeKey ? 'time' : freshKeys.has(key) ? 'fresh' : 'as before';
+      const make = index < 0 ? undefined : lateKey(key);
+      // Late values differ from line to line; all others are mostly those of the line before.
+      const kind = key === timeKey ? 'time' : make === undefined ? 'as before' : 'fresh';
       if (kind !== 'as before') {
         this.#add(stretch);
         stretch = new Stretch(style, kind);
       }
-      stretch.addChanging(style.lead(name), style.tail(name), index);
+      stretch.addChanging(style.lead(name), style.tail(name), index, make);
       if (kind !== 'as before') {
         this.#add(stretch);
         stretch = new Stretch(style, 'as before');
@@ -106,9 +107,9 @@ class Stretch {
     this.#fixedText += text;
   }
 
-  addChanging(lead: string, tail: string, index: number): void {
+  addChanging(lead: string, tail: string, index: number, make: Piece['make']): void {
     this.close();
-    this.#pieces.push(newPiece(flattened(lead), tail, index));
+    this.#pieces.push(newPiece(flattened(lead), tail, index, make));
   }
 
   /** Ends a run of fixed fields; false while there is nothing to print at all. */
@@ -171,7 +172,7 @@ function pieceText(piece: Piece, value: unknown, style: FieldStyle): string {
 }
 
 function freshText(piece: Piece, value: unknown, style: FieldStyle): string {
-  const printed = style.value(value);
+  const printed = style.value(piece.make === undefined ? value : piece.make(value));
   return printed === undefined ? '' : piece.text + printed + piece.tail;
 }
 
@@ -180,8 +181,8 @@ function flattened(text: string): string {
   return Buffer.from(text, 'utf8').toString('utf8');
 }
 
-function newPiece(text: string, tail: string, index: number): Piece {
-  return { text, tail, index, lastValue: undefined, lastText: undefined };
+function newPiece(text: string, tail: string, index: number, make?: Piece['make']): Piece {
+  return { text, tail, index, make, lastValue: undefined, lastText: undefined };
 }
 
 export function freeKey(key: string, taken: ReadonlySet<string>): string {

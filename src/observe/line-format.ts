@@ -3,6 +3,8 @@
  * A template prepares all that does not change between lines of one kind.
  */
 
+import { madeValues } from './late-values.ts';
+import type { OfValues } from './line-output.ts';
 import type { LogFields, LogLevel } from './logger.ts';
 
 export interface LogRecord {
@@ -12,19 +14,19 @@ export interface LogRecord {
   readonly fields: LogFields;
 }
 
-/** Writes one more line of a kind: `values` in the order of the template's keys, `undefined` for absent ones. */
-export type LineTemplate = (timeMs: number, values: readonly unknown[]) => string;
-
 export interface LineFormat {
   /** One line, with its newline. */
   format(record: LogRecord): string;
-  /** Same lines as `format`, faster. A key of `fixed` that is also in `keys` comes from the values. */
+  /**
+   * Same lines as `format`, faster. Values come in the order of `keys`; a key of `fixed` that is also in `keys` comes
+   * from the values.
+   */
   template(
     level: LogLevel,
     message: string,
     fixed: LogFields,
     keys: readonly string[],
-  ): LineTemplate;
+  ): OfValues<string>;
 }
 
 /** `warning` in full, as existing log filters expect. */
@@ -39,8 +41,9 @@ export function joinedFields(
   values: readonly unknown[],
 ): LogFields {
   const fields: Record<string, unknown> = { ...fixed };
+  const made = madeValues(keys, values);
   for (const [index, key] of keys.entries()) {
-    fields[key] = values[index];
+    fields[key] = made[index];
   }
   return fields;
 }

@@ -1,28 +1,33 @@
 /**
  * Buffered, asynchronous output of log lines to a file descriptor, bounded in memory. Used by the application log and
- * the access log. Never throws and never rejects: a log that cannot be written must not stop the registry.
+ * the access log, on the main thread or the log thread. Never throws and never rejects: a log that cannot be written
+ * must not stop the registry.
  *
- *   write ──> chunks of text ──(chunk full, timer, flush)──> one fs.write in flight ──> fd
+ *   write ──> chunks of bytes ──(chunk full, timer, flush)──> one fs.writev in flight ──> fd
  *                 └─ beyond the bound: lines are dropped and counted
  *
  * Not pino's own destination: its exit flush never returns once the reader is gone or the disk is full, and it
  * measures the whole buffer again for each line.
  */
 
-import { writeSync, write as writeToFd } from 'node:fs';
+import { writeSync, writev } from 'node:fs';
+import { lineMaker } from './line-maker.ts';
+import type { LineOutput, LineRecipe, OfValues } from './line-output.ts';
 
 export interface LineWriterOptions {
   /** Longest time that a line waits for company. */
   readonly flushAfterMs: number;
-  /** Pending characters that are written at once, without waiting for the timer. */
-  readonly chunkChars?: number;
+  /** Pending bytes that are written at once, without waiting for the timer. */
+  readonly chunkBytes?: number;
   /** Bound of what waits behind a slow reader; further lines are dropped. */
-  readonly limitChars?: number;
+  readonly limitBytes?: number;
   /**
    * Other processes write to the same pipe: no write is larger than what a pipe takes in one piece, so lines stay whole
    * (but for a line that is longer itself).
    */
   readonly sharesPipe?: boolean;
+  /** Writes nothing before `release`: another writer still has to finish with the descriptor. */
+  readonly isHeld?: boolean;
   /** Called once output flows again, with the number of lines dropped since the last call. */
   readonly onDropped?: (lines: number) => void;
 }
@@ -30,21 +35,25 @@ export interface LineWriterOptions {
 const retryAfterMs = 100;
 const exitPatienceMs = 500;
 const maxChunksAtOnce = 16;
+/** Memory for chunks to come; more is only needed behind a slow reader. */
+const maxSpareChunks = 4;
 /** PIPE_BUF of Linux: POSIX promises that so much is never mixed with the writes of others. */
 const atomicBytes = 4096;
+/** UTF-8 takes at most three bytes for a unit of a string. */
+const bytesPerChar = 3;
 
-export class LineWriter {
+export class LineWriter implements LineOutput {
   readonly #fd: number;
   readonly #options: Required<LineWriterOptions>;
-  /** Full chunks that wait behind the one in flight, oldest first. */
-  #fullChunks: string[] = [];
-  #lastChunk = '';
-  /** Size of the last chunk; kept only for a shared pipe. */
+  readonly #chunkBytes: number;
+  /** Full chunks that wait behind those in flight, oldest first. */
+  #fullChunks: Buffer[] = [];
+  #spareChunks: Buffer[] = [];
+  #lastChunk: Buffer;
   #lastBytes = 0;
-  #pendingChars = 0;
-  /** Encoding into the same memory again and again takes a third of the time that fresh buffers take. */
-  readonly #encoded: Buffer;
-  #inFlight: Buffer | undefined;
+  /** Of the full chunks and the last one. */
+  #pendingBytes = 0;
+  #inFlight: Buffer[] | undefined;
   #timer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #isBroken = false;
@@ -57,64 +66,84 @@ export class LineWriter {
   constructor(fd: number, options: LineWriterOptions) {
     this.#fd = fd;
     this.#options = {
-      chunkChars: 64 * 1024,
-      limitChars: 4 * 1024 * 1024,
+      chunkBytes: 64 * 1024,
+      limitBytes: 4 * 1024 * 1024,
       sharesPipe: false,
+      isHeld: false,
       onDropped: () => {},
       ...options,
     };
-    this.#encoded = Buffer.allocUnsafe(this.#options.chunkChars * 4);
+    this.#chunkBytes = this.#options.sharesPipe ? atomicBytes : this.#options.chunkBytes;
+    this.#lastChunk = Buffer.allocUnsafeSlow(this.#chunkBytes);
+    this.#inFlight = this.#options.isHeld ? [] : undefined;
     process.on('exit', this.#onExit);
   }
 
-  /** Lines dropped since the start, because the reader was too slow. */
   get droppedLines(): number {
     return this.#droppedTotal;
   }
 
-  /** Takes a whole line, newline included. */
+  prepare(recipe: LineRecipe): OfValues<void> {
+    const make = lineMaker(recipe);
+    return (timeMs, values) => this.write(make(timeMs, values));
+  }
+
   write(line: string): void {
     if (this.#isBroken || this.#isClosed) {
       return;
     }
-    if (this.#pendingChars + line.length > this.#options.limitChars) {
+    if (this.#pendingBytes + line.length > this.#options.limitBytes) {
       this.#droppedSinceReport += 1;
       this.#droppedTotal += 1;
       return;
     }
-    this.#pendingChars += line.length;
-    if (this.#options.sharesPipe) {
-      this.#keepWhole(line);
+    const roomBytes = this.#chunkBytes - this.#lastBytes;
+    if (line.length * bytesPerChar > roomBytes && Buffer.byteLength(line) > roomBytes) {
+      this.#beginChunk();
+      if (Buffer.byteLength(line) > this.#chunkBytes) {
+        this.#addLong(Buffer.from(line, 'utf8'));
+        return;
+      }
     }
-    this.#lastChunk += line;
-    if (this.#lastChunk.length >= this.#options.chunkChars) {
-      this.#fullChunks.push(this.#lastChunk);
-      this.#lastChunk = '';
+    const bytes = this.#lastChunk.write(line, this.#lastBytes, 'utf8');
+    this.#lastBytes += bytes;
+    this.#pendingBytes += bytes;
+    if (this.#fullChunks.length > 0 || this.#lastBytes === this.#chunkBytes) {
       this.flush();
     } else {
       this.#startTimer();
     }
   }
 
+  /** Ends `isHeld`. */
+  release(): void {
+    this.#inFlight = undefined;
+    this.#flows();
+  }
+
   /** Starts writing what is pending, if no write is under way. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#inFlight !== undefined || this.#pendingChars === 0) {
+    if (this.#inFlight !== undefined || this.#pendingBytes === 0) {
       return;
     }
-    const chunk = this.#takeChunk();
-    this.#pendingChars -= chunk.length;
-    this.#inFlight = this.#encode(chunk);
-    this.#writeInFlight();
+    if (this.#fullChunks.length === 0) {
+      this.#beginChunk();
+    }
+    // After a delay several chunks go out as one, so that a reader who was slow for a while is caught up with.
+    const chunks = this.#fullChunks.splice(0, this.#options.sharesPipe ? 1 : maxChunksAtOnce);
+    this.#pendingBytes -= sizeOf(chunks);
+    this.#inFlight = chunks;
+    this.#writeInFlight(chunks);
   }
 
-  /**
-   * Writes what is pending before it returns, for fatal lines and the end of the process. What is already in flight
-   * belongs to the thread pool and may come out after it. Waits at most half a second for a reader.
-   */
+  /** What is in flight belongs to the thread pool: it gets a moment, but a slow disk may let it come out last. */
   flushSync(): void {
-    let rest: Buffer = Buffer.from(this.#fullChunks.join('') + this.#lastChunk, 'utf8');
+    if (this.#inFlight !== undefined && this.#inFlight.length > 0) {
+      pause();
+    }
+    let rest = Buffer.concat([...this.#fullChunks, this.#lastChunk.subarray(0, this.#lastBytes)]);
     this.#forgetPending();
     const deadlineMs = performance.now() + exitPatienceMs;
     while (rest.length > 0 && !this.#isBroken) {
@@ -124,12 +153,19 @@ export class LineWriter {
         if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || performance.now() > deadlineMs) {
           return;
         }
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+        pause();
       }
     }
   }
 
-  /** Writes what is pending and takes no more. Resolves at the latest after `patienceMs`. */
+  /** Resolves when nothing is pending any more, however long that takes. */
+  async drained(): Promise<void> {
+    while (this.#inFlight !== undefined || this.#pendingBytes > 0) {
+      this.flush();
+      await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+    }
+  }
+
   async close(patienceMs = 2000): Promise<void> {
     if (this.#isClosed) {
       return;
@@ -150,27 +186,25 @@ export class LineWriter {
     process.off('exit', this.#onExit);
   }
 
-  #writeInFlight(): void {
-    const buffer = this.#inFlight;
-    if (buffer === undefined) {
-      return;
-    }
-    writeToFd(this.#fd, buffer, 0, buffer.length, null, (error, writtenBytes) => {
+  /** @param chunks  What is left of those in flight. */
+  #writeInFlight(chunks: Buffer[]): void {
+    writev(this.#fd, chunks, (error, writtenBytes) => {
       if (error !== null) {
-        this.#failed(error);
+        this.#failed(error, chunks);
         return;
       }
-      if (writtenBytes < buffer.length) {
-        this.#inFlight = buffer.subarray(writtenBytes);
-        this.#writeInFlight();
+      const rest = without(chunks, writtenBytes);
+      if (rest.length > 0) {
+        this.#writeInFlight(rest);
         return;
       }
+      this.#reuse(this.#inFlight ?? []);
       this.#inFlight = undefined;
       this.#flows();
     });
   }
 
-  #failed(error: NodeJS.ErrnoException): void {
+  #failed(error: NodeJS.ErrnoException, chunks: Buffer[]): void {
     if (error.code === 'EPIPE' || error.code === 'EBADF') {
       // The reader is gone for good (`serve | head`): serving goes on without a log.
       this.#isBroken = true;
@@ -179,8 +213,8 @@ export class LineWriter {
       this.#wakeWaiters();
       return;
     }
-    // EAGAIN: a full non-blocking pipe. ENOSPC, EIO: may pass. The bound on pending text holds meanwhile.
-    this.#retryTimer = setTimeout(() => this.#writeInFlight(), retryAfterMs);
+    // EAGAIN: a full non-blocking pipe. ENOSPC, EIO: may pass. The bound on pending bytes holds meanwhile.
+    this.#retryTimer = setTimeout(() => this.#writeInFlight(chunks), retryAfterMs);
     this.#retryTimer.unref();
   }
 
@@ -192,7 +226,7 @@ export class LineWriter {
     }
     if (this.#fullChunks.length > 0 || this.#isClosed) {
       this.flush();
-    } else if (this.#pendingChars > 0) {
+    } else if (this.#pendingBytes > 0) {
       this.#startTimer();
     }
     if (this.#inFlight === undefined) {
@@ -200,36 +234,27 @@ export class LineWriter {
     }
   }
 
-  /** After a delay several chunks go out as one, so that a reader who was slow for a while is caught up with. */
-  #takeChunk(): string {
-    if (this.#fullChunks.length > 0) {
-      const count = this.#options.sharesPipe ? 1 : maxChunksAtOnce;
-      return this.#fullChunks.splice(0, count).join('');
-    }
-    const chunk = this.#lastChunk;
-    this.#lastChunk = '';
-    return chunk;
+  /** A line that no chunk holds is one itself. */
+  #addLong(line: Buffer): void {
+    this.#fullChunks.push(line);
+    this.#pendingBytes += line.length;
+    this.flush();
   }
 
-  #encode(chunk: string): Buffer {
-    // UTF-8 takes at most three bytes for a unit of a string; whatever might not fit gets memory of its own.
-    return chunk.length * 3 > this.#encoded.length
-      ? Buffer.from(chunk, 'utf8')
-      : this.#encoded.subarray(0, this.#encoded.write(chunk, 'utf8'));
+  #beginChunk(): void {
+    if (this.#lastBytes > 0) {
+      this.#fullChunks.push(this.#lastChunk.subarray(0, this.#lastBytes));
+      this.#lastChunk = this.#spareChunks.pop() ?? Buffer.allocUnsafeSlow(this.#chunkBytes);
+      this.#lastBytes = 0;
+    }
   }
 
-  /** Begins a new chunk when a write of the last one and this line might be torn apart. */
-  #keepWhole(line: string): void {
-    const lineBytes = Buffer.byteLength(line);
-    if (this.#lastChunk === '') {
-      this.#lastBytes = 0;
-    } else if (this.#lastBytes + lineBytes > atomicBytes) {
-      this.#fullChunks.push(this.#lastChunk);
-      this.#lastChunk = '';
-      this.#lastBytes = 0;
-      this.flush();
+  #reuse(chunks: readonly Buffer[]): void {
+    for (const { buffer } of chunks) {
+      if (buffer.byteLength === this.#chunkBytes && this.#spareChunks.length < maxSpareChunks) {
+        this.#spareChunks.push(Buffer.from(buffer));
+      }
     }
-    this.#lastBytes += lineBytes;
   }
 
   #startTimer(): void {
@@ -241,8 +266,8 @@ export class LineWriter {
 
   #forgetPending(): void {
     this.#fullChunks = [];
-    this.#lastChunk = '';
-    this.#pendingChars = 0;
+    this.#lastBytes = 0;
+    this.#pendingBytes = 0;
   }
 
   #wakeWaiters(): void {
@@ -250,4 +275,26 @@ export class LineWriter {
       wake();
     }
   }
+}
+
+/** Stops this thread for a moment, for want of a synchronous way to wait for others. */
+function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+}
+
+function sizeOf(chunks: readonly Buffer[]): number {
+  return chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+}
+
+/** What is left of chunks once so many bytes of them are written. */
+function without(chunks: readonly Buffer[], writtenBytes: number): Buffer[] {
+  let skipBytes = writtenBytes;
+  const rest: Buffer[] = [];
+  for (const chunk of chunks) {
+    if (skipBytes < chunk.length) {
+      rest.push(chunk.subarray(skipBytes));
+    }
+    skipBytes = Math.max(0, skipBytes - chunk.length);
+  }
+  return rest;
 }

@@ -5,7 +5,6 @@
 
 import type { LineLogger, PreparedLine } from './create-logger.ts';
 import { errorChainText } from './field-value.ts';
-import { formatGoDuration } from './go-text.ts';
 import type { LogLevel } from './logger.ts';
 import { maskedTarget, maskQuery } from './mask-query.ts';
 import { numberedUuidV7 } from './uuid.ts';
@@ -37,8 +36,8 @@ export interface PhaseTimes {
 
 export interface RequestFacts {
   readonly request: LoggedRequest;
-  /** From `requestId`. */
-  readonly id: string;
+  /** The client's, or one that something else than the log shows; absent: the line gets a new one. */
+  readonly id?: string | undefined;
   /** From `clientAddress`. */
   readonly clientAddress: string;
   readonly status: number;
@@ -104,7 +103,7 @@ export class RequestLog {
     const values = requestValues(facts);
     if (this.wantsPhases) {
       const { auth, hash, storage } = facts.phases ?? {};
-      values.push(durationText(auth), durationText(hash), durationText(storage));
+      values.push(auth, hash, storage);
     }
     const [error] = facts.errors ?? [];
     if (facts.status < 400 && error === undefined) {
@@ -137,7 +136,7 @@ function requestValues(facts: RequestFacts): unknown[] {
     maskedTarget(request.path, request.rawQuery),
     request.header('user-agent'),
     facts.responseContentType,
-    formatGoDuration(facts.durationMs),
+    facts.durationMs,
     facts.status,
     facts.sentBytes,
     facts.digest,
@@ -151,13 +150,14 @@ function maskedReferer(referer: string | undefined): string | undefined {
   return referer === undefined ? undefined : maskQuery(referer);
 }
 
-function durationText(milliseconds: number | undefined): string | undefined {
-  return milliseconds === undefined ? undefined : formatGoDuration(milliseconds);
-}
-
 const saneId = /^[\x21-\x7e]{1,128}$/;
 
-/** The client's X-Request-Id when it is fit to be printed (1 to 128 visible ASCII characters), else a new UUIDv7. */
+/** The client's X-Request-Id when it is fit to be printed: 1 to 128 visible ASCII characters. */
+export function clientRequestId(header: string | undefined): string | undefined {
+  return header !== undefined && saneId.test(header) ? header : undefined;
+}
+
+/** The client's id, or else a new UUIDv7. */
 export function requestId(header: string | undefined): string {
-  return header !== undefined && saneId.test(header) ? header : numberedUuidV7();
+  return clientRequestId(header) ?? numberedUuidV7();
 }

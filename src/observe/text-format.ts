@@ -3,13 +3,8 @@
 import { type FieldStyle, fieldText, freeKey, LinePlan, orderedKeys } from './field-style.ts';
 import { plainText, printableValue } from './field-value.ts';
 import { createRfc3339, isPlainInsideQuotes, quoteLikeGo } from './go-text.ts';
-import {
-  joinedFields,
-  type LineFormat,
-  type LineTemplate,
-  type LogRecord,
-  printedLevel,
-} from './line-format.ts';
+import { joinedFields, type LineFormat, type LogRecord, printedLevel } from './line-format.ts';
+import type { OfValues } from './line-output.ts';
 import type { LogLevel } from './logger.ts';
 
 const unquoted = /^[A-Za-z0-9\-._/@^+]*$/;
@@ -39,7 +34,7 @@ export function createTextFormat(): LineFormat {
       }
       return `${line}\n`;
     },
-    template(level, message, fixed, keys): LineTemplate {
+    template(level, message, fixed, keys): OfValues<string> {
       const head = headOf(level, message);
       const plan = new LinePlan(fixed, keys, style);
       return (timeMs, values) => `time="${timeText(timeMs)}${head}${plan.print(values, '')}\n`;

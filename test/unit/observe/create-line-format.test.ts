@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createLineFormat, type FormatName } from '../../../src/observe/create-line-format.ts';
 import { createRfc3339 } from '../../../src/observe/go-text.ts';
-import type { LineTemplate } from '../../../src/observe/line-format.ts';
+import type { OfValues } from '../../../src/observe/line-output.ts';
 import type { LogFields, LogLevel } from '../../../src/observe/logger.ts';
 import { Secret } from '../../../src/options/secret.ts';
 import { Dice } from '../../support/pushing-writer.ts';
@@ -15,7 +15,7 @@ function line(
   fields: LogFields,
   level: LogLevel = 'info',
 ): string {
-  return createLineFormat(name, timeMs).format({ level, timeMs, message, fields });
+  return createLineFormat({ name, startMs: timeMs }).format({ level, timeMs, message, fields });
 }
 
 describe('text', () => {
@@ -105,7 +105,7 @@ describe('logstash', () => {
 
 describe('terminal', () => {
   it('prints the level in colour, the seconds since the start and padded words', () => {
-    const format = createLineFormat('terminal', timeMs - 61_500);
+    const format = createLineFormat({ name: 'terminal', startMs: timeMs - 61_500 });
     const words = 'ready'.padEnd(44);
     expect(format.format({ level: 'info', timeMs, message: 'ready', fields: { a: 1 } })).toBe(
       `\u001b[36mINFO\u001b[0m[0061] ${words}  \u001b[36ma\u001b[0m=1\n`,
@@ -137,7 +137,7 @@ describe('templates', () => {
   it.each(['text', 'json', 'logstash', 'terminal'] as const)(
     'of %s print what the general way prints',
     (name) => {
-      const format = createLineFormat(name, timeMs);
+      const format = createLineFormat({ name, startMs: timeMs });
       const template = format.template('info', 'response completed', fixed, keys);
       for (const values of rows) {
         const fields: Record<string, unknown> = { ...fixed };
@@ -154,9 +154,9 @@ describe('templates', () => {
   it.each(['text', 'json', 'logstash', 'terminal'] as const)(
     'of %s print nothing of the lines before, whatever comes again and whatever changes',
     (name) => {
-      const format = createLineFormat(name, timeMs);
+      const format = createLineFormat({ name, startMs: timeMs });
       const changing = ['http.b', 'http.request.id', 'http.a', 'http.response.duration', 'list'];
-      const makeTemplate = (): LineTemplate =>
+      const makeTemplate = (): OfValues<string> =>
         format.template('info', 'response completed', fixed, changing);
       const template = makeTemplate();
       const list = ['changes'];

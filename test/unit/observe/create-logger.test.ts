@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLineFormat } from '../../../src/observe/create-line-format.ts';
 import { createLogger, type LoggerParts } from '../../../src/observe/create-logger.ts';
 import type { LogRecord } from '../../../src/observe/line-format.ts';
 import { LineWriter } from '../../../src/observe/line-writer.ts';
@@ -20,7 +19,7 @@ afterEach(async () => {
 function parts(more: Partial<LoggerParts> = {}): LoggerParts {
   return {
     level: 'info',
-    format: createLineFormat('json', 0),
+    format: { name: 'json', startMs: 0 },
     writer,
     now: () => 0,
     ...more,
@@ -99,7 +98,9 @@ describe('createLogger', () => {
   });
 
   it('names the calling function and file when asked to', async () => {
-    const logger = createLogger(parts({ reportCaller: true, format: createLineFormat('text', 0) }));
+    const logger = createLogger(
+      parts({ reportCaller: true, format: { name: 'text', startMs: 0 } }),
+    );
     function serveSomething(): void {
       logger.info('called', { func: 'mine' });
     }

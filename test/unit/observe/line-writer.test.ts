@@ -24,14 +24,14 @@ describe('LineWriter', () => {
   });
 
   it('writes a full chunk without waiting for the timer', async () => {
-    const writer = new LineWriter(file.fd, { flushAfterMs: 3_600_000, chunkChars: 10 });
+    const writer = new LineWriter(file.fd, { flushAfterMs: 3_600_000, chunkBytes: 10 });
     writer.write('0123456789\n');
     await vi.waitFor(() => expect(file.text()).toBe('0123456789\n'));
     await writer.close();
   });
 
   it('close writes all that is pending and takes no more', async () => {
-    const writer = new LineWriter(file.fd, { flushAfterMs: 3_600_000, chunkChars: 64 });
+    const writer = new LineWriter(file.fd, { flushAfterMs: 3_600_000, chunkBytes: 64 });
     const lines = Array.from({ length: 500 }, (_, index) => `line ${index} ünï\n`);
     for (const line of lines) {
       writer.write(line);
@@ -119,7 +119,7 @@ describe('LineWriter on a pipe', () => {
     });
     const writer = new LineWriter(fd, {
       flushAfterMs: 5,
-      limitChars: 100_000,
+      limitBytes: 100_000,
       onDropped: (lines) => reported(lines),
     });
     const total = 1000;

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLineFormat } from '../../../src/observe/create-line-format.ts';
 import { createLogger } from '../../../src/observe/create-logger.ts';
 import { LineWriter } from '../../../src/observe/line-writer.ts';
 import type { LogLevel } from '../../../src/observe/logger.ts';
@@ -41,7 +40,12 @@ const usual: RequestFacts = {
 
 async function logged(level: LogLevel, facts: RequestFacts): Promise<Record<string, unknown>> {
   const writer = new LineWriter(file.fd, { flushAfterMs: 3_600_000 });
-  const logger = createLogger({ level, format: createLineFormat('json', 0), writer, now: () => 0 });
+  const logger = createLogger({
+    level,
+    format: { name: 'json', startMs: 0 },
+    writer,
+    now: () => 0,
+  });
   new RequestLog(logger).write(facts);
   await writer.close();
   const lines = file.lines();
@@ -148,7 +152,7 @@ describe('RequestLog', () => {
   it('asks for phase times only when they are printed', async () => {
     const writer = new LineWriter(file.fd, { flushAfterMs: 3_600_000 });
     const of = (level: LogLevel): RequestLog =>
-      new RequestLog(createLogger({ level, format: createLineFormat('text', 0), writer }));
+      new RequestLog(createLogger({ level, format: { name: 'text', startMs: 0 }, writer }));
     expect([of('debug').wantsPhases, of('info').wantsPhases]).toEqual([true, false]);
     await writer.close();
   });

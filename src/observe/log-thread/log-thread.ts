@@ -1,0 +1,408 @@
+/**
+ * Log outputs that get a thread of their own once there is much to log. Until then lines are printed and written on the
+ * main thread; afterwards that leaves in shared memory what differs from the line before, and the log thread does the
+ * rest (bench/logging.ts has the figures).
+ *
+ *   here ──(many lines a second)──> starting ──(loaded)──> away
+ *    └──<──────────────(cannot start, ended)──<──┴──────────┘     then here for good
+ */
+
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { lineMaker } from '../line-maker.ts';
+import type { LineOutput, LineRecipe, OfValues } from '../line-output.ts';
+import { LineWriter } from '../line-writer.ts';
+import { createLinePutter, type Put } from './changed-values.ts';
+import {
+  type FromLogThread,
+  type LineKind,
+  type LogThreadStart,
+  type OutputSpec,
+  type ToLogThread,
+  word,
+} from './protocol.ts';
+import { createRingMemory, maxValueBytes, RingWriter } from './record-ring.ts';
+
+/** At 60,000 requests a second the thread may be without a processor for a fifth of a second. */
+const ringBytes = 2 * 1024 * 1024;
+const defaultBusyLines = 2_000;
+const countingMs = 1_000;
+const exitPatienceMs = 500;
+const loadPatienceMs = 5_000;
+const heapMiB = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 64 } as const;
+
+export interface LogThreadParts {
+  /** Prepared lines a second from which on the thread is worth its memory. */
+  readonly busyLines?: number;
+  /** The thread's file; tests give others. */
+  readonly entry?: URL;
+  /** Output flows again after so many lines were dropped. */
+  readonly onDropped: (output: number, lines: number) => void;
+  /** The thread could not be started, or is gone; lines that it had not written may be lost. */
+  readonly onLost: (error: unknown) => void;
+}
+
+/** A thread that runs. */
+interface Running {
+  readonly worker: Worker;
+  readonly control: Int32Array;
+  readonly ring: RingWriter;
+  /** Resolves when it has loaded or ended. */
+  readonly loaded: Promise<void>;
+}
+
+export class LogThread {
+  /** In the order of the specs. */
+  readonly outputs: readonly LineOutput[];
+  readonly #parts: LogThreadParts;
+  readonly #specs: readonly OutputSpec[];
+  readonly #writers: readonly LineWriter[];
+  readonly #kinds: LineKind[] = [];
+  readonly #drains: Map<number, () => void> = new Map();
+  #running: Running | undefined;
+  #isAway = false;
+  /** Outputs on which the thread waits for us to finish. */
+  #held: Set<number> = new Set();
+  /** Lines stay here: the thread was lost, or the logs are closed. */
+  #isHereForGood = false;
+  #lastDrain = 0;
+  #lines = 0;
+  #countingSinceMs = 0;
+  readonly #onExit = (): void => this.drainSync();
+
+  constructor(specs: readonly OutputSpec[], parts: LogThreadParts) {
+    this.#parts = parts;
+    this.#specs = specs;
+    this.#writers = specs.map(
+      ({ fd, ...options }, output) =>
+        new LineWriter(fd, { ...options, onDropped: (lines) => parts.onDropped(output, lines) }),
+    );
+    this.outputs = this.#writers.map((writer, index) => new ThreadedOutput(this, index, writer));
+  }
+
+  /** Where records go while the thread writes the lines. */
+  get ring(): RingWriter | undefined {
+    return this.#isAway ? this.#running?.ring : undefined;
+  }
+
+  /** @returns the tag of its records, `undefined` once the thread takes no new kinds */
+  addKind(kind: LineKind): number | undefined {
+    return this.#running === undefined
+      ? this.#specs.length + this.#kinds.push(kind) - 1
+      : undefined;
+  }
+
+  /** A prepared line was written here. */
+  count(): void {
+    if (this.#isHereForGood || this.#running !== undefined) {
+      return;
+    }
+    this.#lines += 1;
+    if (this.#lines < (this.#parts.busyLines ?? defaultBusyLines)) {
+      return;
+    }
+    const nowMs = performance.now();
+    const isBusy = nowMs - this.#countingSinceMs < countingMs;
+    this.#countingSinceMs = nowMs;
+    this.#lines = 0;
+    if (isBusy) {
+      this.#start();
+    }
+  }
+
+  /** A record was put: the thread must see it. */
+  ensureAwake(): void {
+    const running = this.#running as Running;
+    if (
+      Atomics.load(running.control, word.asleep) === 1 &&
+      Atomics.exchange(running.control, word.asleep, 0) === 1
+    ) {
+      this.#tell({ kind: 'wake' });
+    }
+  }
+
+  hurry(output: number): void {
+    const running = this.#running as Running;
+    Atomics.or(running.control, word.hurried, 1 << output);
+  }
+
+  /** For a line that is too long for a record. Waits for it, so that no record overtakes it. */
+  sendText(output: number, line: string): void {
+    this.#tell({ kind: 'text', output, line });
+    this.drainSync();
+  }
+
+  droppedLines(output: number): number {
+    return this.#running === undefined
+      ? 0
+      : Atomics.load(this.#running.control, word.dropped + output);
+  }
+
+  tellDropped(output: number, lines: number): void {
+    this.#parts.onDropped(output, lines);
+  }
+
+  /** Waits until all lines are written, or for half a second. */
+  drainSync(): void {
+    const running = this.#running;
+    if (running === undefined) {
+      return;
+    }
+    // A thread that is ended while it loads takes the whole process with it (pool/thread-loading.ts).
+    Atomics.wait(running.control, word.loaded, 0, exitPatienceMs);
+    if (!this.#isAway) {
+      return;
+    }
+    for (const [output, writer] of this.#writers.entries()) {
+      writer.flushSync();
+      this.#release(output);
+    }
+    const id = this.#beginDrain();
+    const untilMs = performance.now() + exitPatienceMs;
+    for (;;) {
+      const drained = Atomics.load(running.control, word.drained);
+      const leftMs = untilMs - performance.now();
+      if (drained >= id || leftMs <= 0) {
+        return;
+      }
+      Atomics.wait(running.control, word.drained, drained, leftMs);
+    }
+  }
+
+  /** Resolves when all lines are written, or after `patienceMs`. */
+  async drain(patienceMs: number): Promise<void> {
+    if (this.ring !== undefined) {
+      const id = this.#beginDrain();
+      await within(patienceMs, new Promise<void>((resolve) => this.#drains.set(id, resolve)));
+      this.#drains.delete(id);
+    }
+  }
+
+  /** After the outputs. */
+  async close(): Promise<void> {
+    this.#isHereForGood = true;
+    const running = this.#running;
+    if (running !== undefined) {
+      await within(loadPatienceMs, running.loaded);
+      this.#forget();
+      await running.worker.terminate();
+    }
+  }
+
+  #start(): void {
+    const memory = createRingMemory(ringBytes);
+    const start: LogThreadStart = { memory, outputs: this.#specs, kinds: this.#kinds };
+    let worker: Worker;
+    try {
+      worker = new Worker(this.#parts.entry ?? entryUrl, {
+        workerData: start,
+        resourceLimits: heapMiB,
+        execArgv: [],
+      });
+    } catch (error) {
+      this.#lost(error);
+      return;
+    }
+    const loaded = new Promise<void>((resolve) => {
+      worker.on('message', (message: FromLogThread) => {
+        if (message.kind === 'loaded') {
+          resolve();
+        }
+        this.#hear(message);
+      });
+      worker.once('exit', () => {
+        resolve();
+        this.#lost(new Error('the thread ended'));
+      });
+    });
+    worker.on('error', (error) => this.#lost(error));
+    // Logging keeps no process alive. Last: a listener would undo it.
+    worker.unref();
+    const control = new Int32Array(memory.control);
+    this.#running = { worker, control, ring: new RingWriter(memory), loaded };
+    process.on('exit', this.#onExit);
+  }
+
+  #hear(message: FromLogThread): void {
+    switch (message.kind) {
+      case 'loaded':
+        this.#goAway();
+        break;
+      case 'drained':
+        this.#drains.get(message.id)?.();
+        break;
+      case 'dropped':
+        this.#parts.onDropped(message.output, message.lines);
+        break;
+    }
+  }
+
+  /** From now on lines are left to the thread, which writes none to an output before ours are out there. */
+  #goAway(): void {
+    if (this.#running === undefined || this.#isHereForGood) {
+      return;
+    }
+    this.#isAway = true;
+    this.#held = new Set(this.#writers.keys());
+    this.#tell({ kind: 'begin' });
+    for (const [output, writer] of this.#writers.entries()) {
+      void writer.drained().then(() => this.#release(output));
+    }
+  }
+
+  #release(output: number): void {
+    if (this.#held.delete(output)) {
+      this.#tell({ kind: 'release', output });
+    }
+  }
+
+  #beginDrain(): number {
+    this.#lastDrain += 1;
+    this.#tell({ kind: 'drain', id: this.#lastDrain });
+    return this.#lastDrain;
+  }
+
+  #tell(message: ToLogThread): void {
+    this.#running?.worker.postMessage(message);
+  }
+
+  #lost(error: unknown): void {
+    if (!this.#isHereForGood) {
+      this.#isHereForGood = true;
+      this.#forget();
+      this.#parts.onLost(error);
+    }
+  }
+
+  #forget(): void {
+    this.#isAway = false;
+    this.#running = undefined;
+    process.off('exit', this.#onExit);
+    for (const drained of this.#drains.values()) {
+      drained();
+    }
+  }
+}
+
+/** One output of a LogThread. */
+class ThreadedOutput implements LineOutput {
+  readonly #thread: LogThread;
+  readonly #index: number;
+  readonly #writer: LineWriter;
+  /** Lines for which the ring had no room. */
+  #dropped = 0;
+  #droppedSinceReport = 0;
+  #isClosed = false;
+
+  constructor(thread: LogThread, index: number, writer: LineWriter) {
+    this.#thread = thread;
+    this.#index = index;
+    this.#writer = writer;
+  }
+
+  get droppedLines(): number {
+    return this.#writer.droppedLines + this.#dropped + this.#thread.droppedLines(this.#index);
+  }
+
+  write(line: string): void {
+    const { ring } = this.#thread;
+    if (ring === undefined) {
+      this.#writer.write(line);
+    } else if (!this.#isClosed) {
+      this.#putText(ring, line);
+    }
+  }
+
+  prepare(recipe: LineRecipe): OfValues<void> {
+    const thread = this.#thread;
+    const make = lineMaker(recipe);
+    const tag = thread.addKind({ output: this.#index, recipe });
+    let put: OfValues<Put> | undefined;
+    return (timeMs, values) => {
+      const { ring } = thread;
+      if (ring === undefined) {
+        this.#writer.write(make(timeMs, values));
+        thread.count();
+        return;
+      }
+      if (this.#isClosed) {
+        return;
+      }
+      put ??= tag === undefined ? alwaysOdd : createLinePutter(ring, tag);
+      const outcome = put(timeMs, values);
+      if (outcome === 'odd') {
+        this.#putText(ring, make(timeMs, values));
+      } else {
+        this.#afterPut(outcome === 'put');
+      }
+    };
+  }
+
+  flush(): void {
+    if (this.#thread.ring === undefined) {
+      this.#writer.flush();
+    } else {
+      this.#thread.hurry(this.#index);
+    }
+  }
+
+  flushSync(): void {
+    if (this.#thread.ring === undefined) {
+      this.#writer.flushSync();
+    } else {
+      this.#thread.drainSync();
+    }
+  }
+
+  async close(patienceMs = 2000): Promise<void> {
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      await this.#thread.drain(patienceMs);
+      await this.#writer.close(patienceMs);
+    }
+  }
+
+  #putText(ring: RingWriter, line: string): void {
+    const maxBytes = maxValueBytes(line);
+    if (maxBytes > ring.maxRecordBytes) {
+      this.#thread.sendText(this.#index, line);
+      return;
+    }
+    const hasRoom = ring.begin(this.#index, maxBytes);
+    if (hasRoom) {
+      ring.text(line);
+      ring.end();
+    }
+    this.#afterPut(hasRoom);
+  }
+
+  #afterPut(isPut: boolean): void {
+    if (!isPut) {
+      this.#dropped += 1;
+      this.#droppedSinceReport += 1;
+      return;
+    }
+    this.#thread.ensureAwake();
+    if (this.#droppedSinceReport > 0) {
+      const lines = this.#droppedSinceReport;
+      this.#droppedSinceReport = 0;
+      this.#thread.tellDropped(this.#index, lines);
+    }
+  }
+}
+
+const alwaysOdd: OfValues<Put> = () => 'odd';
+
+/** tsc rewrites imports, not strings in `new URL(…)`: the extension is taken from this file's own. */
+const entryUrl = new URL(`./entry${extname(import.meta.url)}`, import.meta.url);
+
+async function within(patienceMs: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([
+    work,
+    new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, patienceMs);
+    }),
+  ]);
+  clearTimeout(timer);
+}
