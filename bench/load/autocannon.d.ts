@@ -3,7 +3,10 @@ declare module 'autocannon' {
   interface Options {
     url: string;
     connections: number;
-    duration: number;
+    /** Seconds. */
+    duration?: number;
+    /** Requests in all, in the place of `duration`. */
+    amount?: number;
     method?: string;
     headers?: Record<string, string>;
     timeout?: number;
@@ -12,6 +15,7 @@ declare module 'autocannon' {
   interface Result {
     duration: number;
     errors: number;
+    '2xx': number;
     non2xx: number;
     requests: { total: number };
     throughput: { total: number };

@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 
@@ -43,6 +44,8 @@ export interface RunningRegistry {
   readonly root: string;
   /** Everything written to stderr so far. */
   log(): string;
+  /** Everything written to stdout so far: the access log, if the configuration turns it on. */
+  accessLog(): string;
   /** Ends it with SIGTERM (or another signal) and gives the exit code, `null` when killed. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -59,7 +62,9 @@ export async function startRegistry(request: RegistryRequest = {}): Promise<Runn
     env: { ...process.env, ...request.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const text = capture(child);
+  const text = capture(child.stderr);
+  // Read in any case, or a full pipe would be noticed only by the child.
+  const accessText = capture(child.stdout);
   const address = await listening(child, text).catch(async (error: unknown) => {
     await rm(folder, { recursive: true, force: true });
     throw error;
@@ -73,6 +78,7 @@ export async function startRegistry(request: RegistryRequest = {}): Promise<Runn
     pid: child.pid ?? 0,
     root,
     log: text,
+    accessLog: accessText,
     async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
       if (child.exitCode === null && child.signalCode === null) {
         const ended = once(child, 'exit');
@@ -130,13 +136,11 @@ function isSection(value: unknown): value is Section {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function capture(child: ChildProcess): () => string {
+function capture(output: Readable): () => string {
   let text = '';
-  child.stderr?.on('data', (data: Buffer) => {
-    text += data.toString();
+  output.setEncoding('utf8').on('data', (data: string) => {
+    text += data;
   });
-  // The access log goes to stdout: it must be read, or a full pipe would be noticed only by the child.
-  child.stdout?.resume();
   return () => text;
 }
 
