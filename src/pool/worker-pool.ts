@@ -17,7 +17,7 @@ import type {
   PutRequest,
 } from '../storage/append-upload.ts';
 import type { BodySource, BodyStore } from '../storage/body-store.ts';
-import type { Digests } from '../storage/upload-hash.ts';
+import { type Digests, keepsHash } from '../storage/upload-hash.ts';
 import type {
   DriverSpec,
   FromWorker,
@@ -27,6 +27,7 @@ import type {
   WorkerResult,
 } from '../worker/protocol.ts';
 import { workerEntryUrl } from './entry-url.ts';
+import { Keepers, keeping } from './keepers.ts';
 import type { WorkersOptions } from './options.ts';
 import { rebuildError } from './rebuild-error.ts';
 import { ThreadLoading } from './thread-loading.ts';
@@ -85,6 +86,7 @@ export class WorkerPool implements BodyStore {
       concurrentTasksPerWorker: jobsPerWorker,
       idleTimeout: Number.POSITIVE_INFINITY,
       recordTiming: false,
+      loadBalancer: new Keepers().choose,
       resourceLimits: {
         maxOldGenerationSizeMb: workerHeapMb,
         maxYoungGenerationSizeMb: workerYoungHeapMb,
@@ -99,12 +101,10 @@ export class WorkerPool implements BodyStore {
   }
 
   append(request: AppendRequest, body: BodySource): Promise<AppendOutcome> {
-    return this.#runWithBody<JobValues['append']>(body, (port) => ({
-      kind: 'append',
-      driver: this.#driver,
-      request,
-      port,
-    }));
+    return this.#runWithBody<JobValues['append']>(body, (port) => {
+      const job: WorkerJob = { kind: 'append', driver: this.#driver, request, port };
+      return keepsHash(request.hash) ? keeping(job, request.path) : job;
+    });
   }
 
   put(request: PutRequest, body: BodySource): Promise<PutOutcome> {

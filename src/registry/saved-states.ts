@@ -1,12 +1,17 @@
 /**
  * Hash states of chunked uploads in storage, where another instance or Distribution finds them.
  *
- *   chunks       1 2 3 4 5 6 7 8 9 …
- *   state saved  · · · ·             · when the upload rests, runs far ahead, or the process ends
+ *   chunks of 64 KiB   1 2 3 4 5 6 7 8 9 …
+ *   state saved        · · · ·             ·  when the upload rests, lasts long, or the process ends
+ *   chunks of 5 MiB    1 2 3 …             ·
  *
- * The first chunks save one each, so that uploads that travel between instances keep doing so. Once a session stays here,
- * a hash in memory goes on alone (upload-hash.ts) and its state is made up for later, by a worker that reads what came
- * since. Each byte is read at most once for that, so the cost stays linear; an upload that does not rest costs none.
+ * The first chunks save one each, so that uploads that travel between instances keep doing so. Once a session stays
+ * here, or is large, a hash in memory goes on alone (upload-hash.ts) and its state is made up for later, by a worker
+ * that reads what came since. Each byte is read at most once for that, so the cost stays linear; an upload that does
+ * not rest costs none.
+ *
+ * A state costs 4.5 ms a MiB, while reading it all again at commit costs 1 ms (natively hashed). So states are for
+ * uploads that may travel and for long ones; where too much would have to be made up for, reading is cheaper.
  * Used by upload-knowledge.ts alone.
  */
 
@@ -17,11 +22,23 @@ import { deleteHashState, getHashState, putHashState } from '../storage/upload-s
 import type { RegistryContext } from './context.ts';
 
 /** Chunks in a row at one process before their state is no longer saved with each. */
-export const chunksSavedEach = 4;
+const chunksSavedEach = 4;
+/** An upload that is larger will not fit into so few chunks: 18 ms of hashing at most. */
+const bytesSavedEach = 4 * 1024 * 1024;
 const restMs = 2_000;
-const farBehindBytes = 256 * 1024 * 1024;
+/** An upload that takes longer may well see its instance restarted: it gets a state each time. */
+const longMs = 60_000;
+/** More is not made up for: 1.2 s of a worker. */
+const maxBehindBytes = 256 * 1024 * 1024;
 const sweepMs = 1_000;
+/** At the end of the process, for all sessions together: the parts below wait for it. */
+const settleMs = 5_000;
 const maxRemembered = 10_000;
+
+/** Whether a state is saved with a chunk that ends at `endBytes`, after so many others here. */
+export function isSavedWithChunk(chunksBefore: number, endBytes: number): boolean {
+  return chunksBefore < chunksSavedEach && endBytes <= bytesSavedEach;
+}
 
 interface Saved {
   readonly sizeBytes: number;
@@ -31,7 +48,9 @@ interface Saved {
 interface Debt {
   readonly name: RepositoryName;
   sizeBytes: number;
-  grewAtMs: number;
+  sinceMs: number;
+  /** `undefined` while a chunk is on its way. */
+  restsSinceMs: number | undefined;
 }
 
 export class SavedStates {
@@ -67,7 +86,7 @@ export class SavedStates {
     const { sizeBytes, state } = saved;
     const older = this.#saved.get(id)?.sizeBytes ?? before;
     this.#saved.set(id, saved);
-    this.#debts.delete(id);
+    this.#settleDebt(id, sizeBytes);
     // Side by side: which of the two is on disk first does not matter, since the data's size tells which is meant.
     await Promise.all([
       putHashState(driver, name, id, sizeBytes, state, durability),
@@ -75,19 +94,36 @@ export class SavedStates {
     ]);
   }
 
+  /** A chunk of the session is on its way. */
+  expectChunk(id: string): void {
+    const debt = this.#debts.get(id);
+    if (debt !== undefined) {
+      debt.restsSinceMs = undefined;
+    }
+  }
+
   /** The session has grown to `sizeBytes` without a state. */
   owe(name: RepositoryName, id: string, sizeBytes: number): void {
-    const grewAtMs = performance.now();
+    if (sizeBytes - (this.#saved.get(id)?.sizeBytes ?? 0) > maxBehindBytes) {
+      this.waive(id);
+      return;
+    }
+    const nowMs = performance.now();
     const debt = this.#debts.get(id);
     if (debt === undefined) {
-      this.#debts.set(id, { name, sizeBytes, grewAtMs });
+      this.#debts.set(id, { name, sizeBytes, sinceMs: nowMs, restsSinceMs: nowMs });
     } else {
       debt.sizeBytes = sizeBytes;
-      debt.grewAtMs = grewAtMs;
+      debt.restsSinceMs = nowMs;
     }
     if (!this.#isStopped) {
-      this.#timer ??= setInterval(() => this.#sweep(restMs), sweepMs).unref();
+      this.#timer ??= setInterval(() => this.#sweep(), sweepMs).unref();
     }
+  }
+
+  /** No state will be made up for. */
+  waive(id: string): void {
+    this.#debts.delete(id);
   }
 
   /** Forgets a session that ended. Resolves when nothing will be written into its folder any more. */
@@ -97,31 +133,29 @@ export class SavedStates {
     await this.#paying.get(id);
   }
 
-  /** Saves what is owed, at the end: others go on with these sessions. */
+  /** Saves what is owed, at the end, as far as time allows: others go on with these sessions. */
   async settle(): Promise<void> {
     this.#isStopped = true;
     clearInterval(this.#timer);
     await this.#sweeping;
-    this.#sweep(0);
-    await this.#sweeping;
+    const untilMs = performance.now() + settleMs;
+    await this.#payThose(() => performance.now() < untilMs);
   }
 
   /** One session at a time: uploads under way have the workers to themselves but for one job. */
-  #sweep(restingMs: number): void {
+  #sweep(): void {
     if (this.#debts.size === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
-    this.#sweeping ??= this.#payDue(restingMs).finally(() => {
+    this.#sweeping ??= this.#payThose(isDue).finally(() => {
       this.#sweeping = undefined;
     });
   }
 
-  async #payDue(restingMs: number): Promise<void> {
+  async #payThose(isWanted: (debt: Debt) => boolean): Promise<void> {
     for (const [id, debt] of [...this.#debts.entries()]) {
-      const isResting = performance.now() - debt.grewAtMs >= restingMs;
-      const behind = debt.sizeBytes - (this.#saved.get(id)?.sizeBytes ?? 0);
-      if (isResting || behind >= farBehindBytes) {
+      if (isWanted(debt)) {
         const paying = this.#pay(id, debt).catch((error: unknown) => {
           // A hint less: whoever commits the upload reads its data once. It is also how a session that another
           // instance has ended looks from here.
@@ -135,28 +169,39 @@ export class SavedStates {
     }
   }
 
-  async #pay(id: string, debt: Debt): Promise<void> {
+  async #pay(id: string, { name, sizeBytes }: Debt): Promise<void> {
     const saved = this.#saved.get(id);
-    const { name, sizeBytes } = debt;
-    if (saved === undefined) {
-      this.#debts.delete(id);
-      return;
-    }
-    const path = uploadDataPath(name, id);
-    const { state, sizeBytes: from } = saved;
-    const further = await this.#context.bodies.hashFurther({ path, state, from, to: sizeBytes });
+    const from = saved?.sizeBytes ?? 0;
+    const state = await this.#context.bodies.hashFurther({
+      path: uploadDataPath(name, id),
+      ...(saved === undefined ? {} : { state: saved.state }),
+      from,
+      to: sizeBytes,
+    });
     // The session may have ended here meanwhile: a state put now would bring its folder back.
-    if (this.#saved.get(id) !== saved) {
+    if (!this.#debts.has(id) || this.#saved.get(id) !== saved) {
       return;
     }
-    if (further === undefined) {
+    if (state === undefined) {
       this.#debts.delete(id);
       return;
     }
-    const grown = debt.sizeBytes > sizeBytes ? debt : undefined;
-    await this.put(name, id, from, { sizeBytes, state: further }, { durable: false });
-    if (grown !== undefined && this.#saved.has(id)) {
-      this.#debts.set(id, grown);
+    await this.put(name, id, from, { sizeBytes, state }, { durable: false });
+  }
+
+  /** What came after `sizeBytes` is owed still. */
+  #settleDebt(id: string, sizeBytes: number): void {
+    const debt = this.#debts.get(id);
+    if (debt !== undefined && debt.sizeBytes > sizeBytes) {
+      debt.sinceMs = performance.now();
+    } else {
+      this.#debts.delete(id);
     }
   }
+}
+
+function isDue({ restsSinceMs, sinceMs }: Debt): boolean {
+  const nowMs = performance.now();
+  const isResting = restsSinceMs !== undefined && nowMs - restsSinceMs >= restMs;
+  return isResting || nowMs - sinceMs >= longMs;
 }

@@ -20,10 +20,10 @@ import type { AppendOutcome } from '../storage/append-upload.ts';
 import type { BodySource } from '../storage/body-store.ts';
 import { DriverCode } from '../storage/driver.ts';
 import { uploadDataPath } from '../storage/layout.ts';
-import type { Digests, HashPlan } from '../storage/upload-hash.ts';
+import { type Digests, type HashKeeper, type HashPlan, keepsHash } from '../storage/upload-hash.ts';
 import { getNote, putNote, type UploadNote } from '../storage/upload-store.ts';
 import type { RegistryContext } from './context.ts';
-import { chunksSavedEach, SavedStates } from './saved-states.ts';
+import { isSavedWithChunk, SavedStates } from './saved-states.ts';
 
 export interface UploadSession {
   readonly name: RepositoryName;
@@ -41,6 +41,13 @@ export interface UploadClaim {
   readonly range?: ByteRange;
 }
 
+/** A session whose every chunk so far came here, so that a hash of them is kept in memory. */
+interface Kept {
+  readonly sizeBytes: number;
+  readonly chunks: number;
+  readonly by: HashKeeper;
+}
+
 /** Sessions remembered. */
 const maxRemembered = 10_000;
 
@@ -48,9 +55,7 @@ export class UploadKnowledge {
   readonly #context: RegistryContext;
   readonly #notes: LRUCache<string, UploadNote> = new LRUCache({ max: maxRemembered });
   readonly #states: SavedStates;
-  /** Uploads whose every chunk so far was small and came here: a hash of them is kept in memory. */
-  readonly #kept: LRUCache<string, { readonly sizeBytes: number; readonly chunks: number }> =
-    new LRUCache({ max: maxRemembered });
+  readonly #kept: LRUCache<string, Kept> = new LRUCache({ max: maxRemembered });
   /** Sessions whose folder this process alone has touched and left with nothing but `startedat` and so many bytes. */
   readonly #bare: LRUCache<string, number> = new LRUCache({ max: maxRemembered });
 
@@ -105,23 +110,41 @@ export class UploadKnowledge {
    */
   async plan(session: UploadSession, claim: UploadClaim, isSmall: boolean): Promise<HashPlan> {
     const { name, id, sizeBytes } = session;
-    // Small bodies of one upload are all hashed on one thread (split-body-store.ts), which can keep a hash of them.
-    const canKeep = isSmall && this.#context.driver.abilities.readsUncommitted;
+    const { range } = claim;
+    const endBytes = range === undefined ? sizeBytes : range.end + 1;
+    // Where a lost hash is made up for by reading; elsewhere that would mean to complete the upload.
+    const canKeep = this.#context.driver.abilities.readsUncommitted;
+    const by = isSmall ? 'small' : 'large';
     if (sizeBytes === 0) {
       const announced = (await this.#note(session))?.algorithm;
-      if (claim.range !== undefined && (announced ?? canonicalAlgorithm) === canonicalAlgorithm) {
-        return { kind: 'resumable', keep: canKeep };
+      if (range === undefined || (announced ?? canonicalAlgorithm) !== canonicalAlgorithm) {
+        const algorithms = new Set<DigestAlgorithm>([
+          canonicalAlgorithm,
+          announced ?? canonicalAlgorithm,
+        ]);
+        return { kind: 'native', algorithms: [...algorithms] };
       }
-      const others = announced === undefined || announced === canonicalAlgorithm ? [] : [announced];
-      return { kind: 'native', algorithms: [canonicalAlgorithm, ...others] };
+      return canKeep && !isSavedWithChunk(0, endBytes)
+        ? { kind: 'kept', by }
+        : { kind: 'resumable', keep: canKeep };
     }
-    const kept = this.#kept.get(id);
-    const isKept = canKeep && kept?.sizeBytes === sizeBytes;
-    if (isKept && kept.chunks >= chunksSavedEach) {
-      return { kind: 'kept' };
+    this.#states.expectChunk(id);
+    const kept = this.#keptAt(session, by);
+    if (kept !== undefined && !isSavedWithChunk(kept.chunks, endBytes)) {
+      return { kind: 'kept', by: kept.by };
     }
     const state = await this.#states.get(name, id, sizeBytes);
-    return state === undefined ? { kind: 'none' } : { kind: 'resumable', state, keep: isKept };
+    if (state !== undefined) {
+      return { kind: 'resumable', state, keep: kept?.by === by };
+    }
+    return kept === undefined ? { kind: 'none' } : { kind: 'kept', by: kept.by };
+  }
+
+  /** The hash in memory of exactly the bytes held, if a body stored by `by` can be brought to it. */
+  #keptAt({ id, sizeBytes }: UploadSession, by: HashKeeper): Kept | undefined {
+    const kept = this.#kept.get(id);
+    const isReached = kept !== undefined && (kept.by === 'large' || by === 'small');
+    return isReached && kept.sizeBytes === sizeBytes ? kept : undefined;
   }
 
   /**
@@ -143,7 +166,7 @@ export class UploadKnowledge {
       ...(algorithm === undefined ? {} : { algorithm }),
     };
     this.#notes.set(id, note);
-    this.#learnKept(session, outcome, plan);
+    this.#learnKept(session, outcome, plan, isSmall);
     const durability = { durable: session.sizeBytes === 0 };
     const isStillBare = isSmall && state === undefined && this.#bare.get(id) === session.sizeBytes;
     if (isStillBare) {
@@ -153,17 +176,27 @@ export class UploadKnowledge {
     }
     if (state !== undefined) {
       await this.#states.put(name, id, session.sizeBytes, { sizeBytes, state }, durability);
-    } else if (plan.kind === 'kept') {
+      return;
+    }
+    if (this.#kept.has(id)) {
       this.#states.owe(name, id, sizeBytes);
-    } else if (!isSmall) {
+    } else {
+      this.#states.waive(id);
+    }
+    if (!isSmall) {
       await putNote(this.#context.driver, name, id, note, durability);
     }
   }
 
-  #learnKept({ id }: UploadSession, { digests, sizeBytes }: AppendOutcome, plan: HashPlan): void {
-    const mayKeep = plan.kind === 'kept' || (plan.kind === 'resumable' && plan.keep === true);
-    if (mayKeep && digests.sha256 !== undefined) {
-      this.#kept.set(id, { sizeBytes, chunks: (this.#kept.get(id)?.chunks ?? 0) + 1 });
+  #learnKept(
+    { id }: UploadSession,
+    { digests, sizeBytes }: AppendOutcome,
+    plan: HashPlan,
+    isSmall: boolean,
+  ): void {
+    if (keepsHash(plan) && digests.sha256 !== undefined) {
+      const by = plan.kind === 'kept' ? plan.by : isSmall ? 'small' : 'large';
+      this.#kept.set(id, { sizeBytes, chunks: (this.#kept.get(id)?.chunks ?? 0) + 1, by });
     } else {
       this.#kept.delete(id);
     }

@@ -234,11 +234,11 @@ export async function digestFile(
   return { sizeBytes, ...hash.finish() };
 }
 
-/** Bytes of an unfinished upload to hash further, from a saved state. */
+/** Bytes of an unfinished upload to hash further, from a saved state or from the start. */
 export interface HashFurtherRequest {
   readonly path: string;
-  /** SHA-256 state at `from`. */
-  readonly state: Uint8Array;
+  /** SHA-256 state at `from`; none at 0. */
+  readonly state?: Uint8Array;
   readonly from: number;
   /** Exclusive. */
   readonly to: number;
@@ -253,7 +253,8 @@ export async function hashFurther(
   driver: StorageDriver,
   { path, state, from, to }: HashFurtherRequest,
 ): Promise<Uint8Array | undefined> {
-  const hash = await createUploadHash({ kind: 'resumable', state }, { path, offset: from });
+  const plan: HashPlan = { kind: 'resumable', ...(state === undefined ? {} : { state }) };
+  const hash = await createUploadHash(plan, { path, offset: from });
   const source = await driver.open(path, { offset: from, endOffset: to });
   let sizeBytes = from;
   const failure = await pump(source, async (bytes) => {

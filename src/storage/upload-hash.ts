@@ -20,9 +20,20 @@ export type HashPlan =
    * is kept on this thread as well, for a `kept` plan to go on from.
    */
   | { readonly kind: 'resumable'; readonly state?: Uint8Array; readonly keep?: boolean }
-  /** SHA-256 that goes on from the hash that this thread kept of exactly the bytes before; as `none` when it has none. */
-  | { readonly kind: 'kept' }
+  /**
+   * SHA-256 that goes on from the hash kept of exactly the bytes before, or starts at offset 0; as `none` where it is
+   * lost. `by` says which bodies' threads keep it, and so where this one must go.
+   */
+  | { readonly kind: 'kept'; readonly by: HashKeeper }
   | { readonly kind: 'none' };
+
+/** The thread that stores small bodies, or one of the workers that store large ones. */
+export type HashKeeper = 'small' | 'large';
+
+/** Whether the thread that carries out the plan keeps a hash for the next chunk. */
+export function keepsHash(plan: HashPlan): boolean {
+  return plan.kind === 'kept' || (plan.kind === 'resumable' && plan.keep === true);
+}
 
 export interface UploadHash {
   update(bytes: Uint8Array): void;
@@ -71,9 +82,9 @@ export function nativeHash(algorithms: readonly DigestAlgorithm[]): UploadHash {
 }
 
 /**
- * Native hashes of uploads in small chunks, by the path of their data. A hash that can be saved takes 3 to 8 times as
- * long as a native one, which alone made a thousand chunks cost several times one stream (bench/chunks.ts). Taken out
- * while a chunk is hashed, and put back when it is stored: after a failure there is none.
+ * Native hashes of uploads in chunks, by the path of their data. A hash that can be saved takes 3 to 8 times as long as
+ * a native one, which alone made a thousand chunks cost several times one stream (bench/chunks.ts). Taken out while a
+ * chunk is hashed, and put back when it is stored: after a failure there is none.
  */
 const keptHashes: LRUCache<string, { readonly offset: number; readonly hash: Hash }> = new LRUCache(
   { max: 2048 },

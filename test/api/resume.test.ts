@@ -18,6 +18,7 @@ import { describeWith } from '../support/tools.ts';
 const name = 'team/app';
 /** Neither a multiple of the hash's block nor small enough to stay on the main thread. */
 const chunkBytes = 300_007;
+const largeBytes = 4 * 1024 * 1024 + 7;
 
 let folder: TempFolder;
 let root: string;
@@ -64,6 +65,18 @@ async function sendChunk(client: ApiClient, location: string, n: number): Promis
   return locationOf(reply);
 }
 
+/** Chunk `n` of so many bytes that none has its state saved with it. */
+async function sendLarge(client: ApiClient, location: string, n: number): Promise<string> {
+  const start = n * largeBytes;
+  const end = start + largeBytes;
+  const reply = await client.patch(pathOf(location), content.subarray(start, end), {
+    'content-range': `${start}-${end - 1}`,
+    'content-type': 'application/octet-stream',
+  });
+  expect(reply.status).toBe(202);
+  return locationOf(reply);
+}
+
 async function finish(client: ApiClient, location: string): Promise<void> {
   const reply = await client.finishUpload(pathOf(location), digestOf(content));
   expect(reply.text).toBe('');
@@ -86,7 +99,8 @@ async function damage(location: string): Promise<void> {
 }
 
 async function hashStates(location: string): Promise<string[]> {
-  return (await readdir(join(sessionFolder(location), 'hashstates/sha256'))).sort();
+  const states = join(sessionFolder(location), 'hashstates/sha256');
+  return (await readdir(states).catch(() => [])).sort();
 }
 
 describe('a chunked upload', () => {
@@ -234,6 +248,61 @@ describe('an upload in many small chunks', () => {
   });
 });
 
+describe('an upload in large chunks', () => {
+  beforeEach(() => {
+    content = noise(3 * largeBytes, seed);
+  });
+
+  it('is hashed natively on its way, and its bytes are not read again', async () => {
+    let location = await sendLarge(api.one, await api.one.startUpload(name), 0);
+    await damage(location);
+    location = await sendLarge(api.one, location, 1);
+    location = await sendLarge(api.one, location, 2);
+    expect(await hashStates(location)).toEqual([]);
+    await finish(api.one, location);
+  });
+
+  it('moves between instances at any chunk', async () => {
+    for (const order of ['one other one', 'one other other', 'one one other']) {
+      let location = await api.one.startUpload(name);
+      for (const [n, which] of order.split(' ').entries()) {
+        location = await sendLarge(which === 'one' ? api.one : api.other, location, n);
+      }
+      await finish(api.other, location);
+      await expectServed(api.one);
+    }
+  });
+
+  it('has its state saved when it rests, so that the other instance need not read it', async () => {
+    let location = await sendLarge(api.one, await api.one.startUpload(name), 0);
+    location = await sendLarge(api.one, location, 1);
+    const wanted = [String(2 * largeBytes)];
+    await vi.waitUntil(async () => String(await hashStates(location)) === String(wanted), 20_000);
+    await damage(location);
+    location = await sendLarge(api.other, location, 2);
+    await finish(api.one, location);
+  });
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)('goes on after %s and a new start', async (signal) => {
+    const before = await startRegistry({ root });
+    const first = new ApiClient(before.port);
+    let location = await sendLarge(first, await first.startUpload(name), 0);
+    location = await sendLarge(first, location, 1);
+    first.close();
+    await before.stop(signal);
+    expect(await hashStates(location)).toEqual(
+      signal === 'SIGTERM' ? [String(2 * largeBytes)] : [],
+    );
+    const after = await startRegistry({ root });
+    const second = new ApiClient(after.port);
+    location = await sendLarge(second, location, 2);
+    await finish(second, location);
+    await expectServed(second);
+    second.close();
+    await after.stop();
+  });
+});
+
 describe('a streamed upload', () => {
   it('is committed by another instance without reading it again', async () => {
     const sent = await api.one.send('PATCH', await api.one.startUpload(name), { body: [content] });
@@ -320,6 +389,22 @@ describeWith(['docker-registry'], 'beside docker-registry on the same data', () 
       location = await sendChunk(api.one, location, n);
     }
     await finish(api.one, location);
+  });
+
+  it('goes to and fro in large chunks', async () => {
+    content = noise(3 * largeBytes, seed);
+    for (const order of [
+      [api.one, their, api.one],
+      [api.one, api.one, their],
+      [their, api.one, api.one],
+    ]) {
+      let location = await api.one.startUpload(name);
+      for (const [n, client] of order.entries()) {
+        location = await sendLarge(client, location, n);
+      }
+      await finish(order[2] ?? their, location);
+      await expectServed(api.one);
+    }
   });
 
   it('goes to and fro', async () => {

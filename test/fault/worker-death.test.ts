@@ -8,11 +8,12 @@ import type { AppendOutcome } from '../../src/storage/append-upload.ts';
 import type { BodySource } from '../../src/storage/body-store.ts';
 import type { StorageDriver } from '../../src/storage/driver.ts';
 import { createFilesystemDriver } from '../../src/storage/drivers/filesystem/driver.ts';
+import type { HashPlan } from '../../src/storage/upload-hash.ts';
+import { aBody } from '../support/bodies.ts';
 import { noise, sha256 } from '../support/bytes.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
 
-const pieceBytes = 64 * 1024;
-const bytes = noise(10 * pieceBytes);
+const bytes = noise(640 * 1024);
 const entry = new URL('./dying-entry.mjs', import.meta.url);
 
 let folder: TempFolder;
@@ -32,33 +33,16 @@ function newPool(count: number): WorkerPool {
   );
 }
 
-/** Gives `content` piece by piece; `next` is asked before each, so that a test can hold a body open. */
-function aBody(content: Buffer, next: () => Promise<void> = () => Promise.resolve()): BodySource {
-  let at = 0;
-  return {
-    sizeBytes: content.length,
-    pool: { give: () => {} },
-    async read() {
-      await next();
-      const piece = content.subarray(at, at + pieceBytes);
-      at += piece.length;
-      // A buffer of its own: it is transferred to the worker.
-      return piece.length === 0 ? undefined : new Uint8Array(piece);
-    },
-    cancel() {},
-  };
-}
-
 async function append(
   pool: WorkerPool,
   path: string,
   body: BodySource,
   offset = 0,
+  hash: HashPlan = { kind: 'native', algorithms: ['sha256'] },
 ): Promise<AppendOutcome> {
   if (offset === 0) {
     await driver.put(path, '');
   }
-  const hash = { kind: 'native', algorithms: ['sha256'] } as const;
   return pool.append({ path, offset, hash }, body);
 }
 
@@ -83,6 +67,20 @@ describe.each(['throw', 'exit', 'memory'])('a worker that dies: %s', (way) => {
         queued: 0,
         inFlightBytes: 0,
       });
+    } finally {
+      await pool.close();
+    }
+  });
+
+  it('takes the hashes of chunks along: what comes next is stored, without a digest', async () => {
+    const pool = newPool(1);
+    const path = `/uploads/chunks-${way}/data`;
+    const kept = { kind: 'kept', by: 'large' } as const;
+    try {
+      expect((await append(pool, path, aBody(bytes), 0, kept)).digests.sha256).toBe(sha256(bytes));
+      await expect(append(pool, `/uploads/die-${way}-3/data`, aBody(bytes))).rejects.toThrow();
+      const next = await append(pool, path, aBody(bytes), bytes.length, kept);
+      expect(next).toMatchObject({ sizeBytes: 2 * bytes.length, digests: {} });
     } finally {
       await pool.close();
     }
