@@ -50,11 +50,14 @@ interface Kept {
 
 /** Sessions remembered. */
 const maxRemembered = 10_000;
+/** After an upload came on from another instance, for so long each chunk saves a state: the next one goes on there. */
+const travelMs = 10 * 60_000;
 
 export class UploadKnowledge {
   readonly #context: RegistryContext;
   readonly #notes: LRUCache<string, UploadNote> = new LRUCache({ max: maxRemembered });
   readonly #states: SavedStates;
+  #travelUntilMs = Number.NEGATIVE_INFINITY;
   readonly #kept: LRUCache<string, Kept> = new LRUCache({ max: maxRemembered });
   /** Sessions whose folder this process alone has touched and left with nothing but `startedat` and so many bytes. */
   readonly #bare: LRUCache<string, number> = new LRUCache({ max: maxRemembered });
@@ -124,13 +127,16 @@ export class UploadKnowledge {
         ]);
         return { kind: 'native', algorithms: [...algorithms] };
       }
-      return canKeep && !isSavedWithChunk(0, endBytes)
+      return canKeep && !this.#isSaved(0, endBytes)
         ? { kind: 'kept', by }
         : { kind: 'resumable', keep: canKeep };
     }
+    if (this.#notes.get(id)?.sizeBytes !== sizeBytes) {
+      this.#travelUntilMs = performance.now() + travelMs;
+    }
     this.#states.expectChunk(id);
     const kept = this.#keptAt(session, by);
-    if (kept !== undefined && !isSavedWithChunk(kept.chunks, endBytes)) {
+    if (kept !== undefined && !this.#isSaved(kept.chunks, endBytes)) {
       return { kind: 'kept', by: kept.by };
     }
     const state = await this.#states.get(name, id, sizeBytes);
@@ -138,6 +144,11 @@ export class UploadKnowledge {
       return { kind: 'resumable', state, keep: kept?.by === by };
     }
     return kept === undefined ? { kind: 'none' } : { kind: 'kept', by: kept.by };
+  }
+
+  /** Whether the state that a chunk leaves is saved with it. */
+  #isSaved(chunksBefore: number, endBytes: number): boolean {
+    return isSavedWithChunk(chunksBefore, endBytes) || performance.now() < this.#travelUntilMs;
   }
 
   /** The hash in memory of exactly the bytes held, if a body stored by `by` can be brought to it. */

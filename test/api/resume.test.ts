@@ -254,12 +254,30 @@ describe('an upload in large chunks', () => {
   });
 
   it('is hashed natively on its way, and its bytes are not read again', async () => {
-    let location = await sendLarge(api.one, await api.one.startUpload(name), 0);
+    // Its own: one that has seen uploads come on from elsewhere saves states.
+    const registry = await startRegistry({ root });
+    const alone = new ApiClient(registry.port);
+    let location = await sendLarge(alone, await alone.startUpload(name), 0);
     await damage(location);
-    location = await sendLarge(api.one, location, 1);
-    location = await sendLarge(api.one, location, 2);
+    location = await sendLarge(alone, location, 1);
+    location = await sendLarge(alone, location, 2);
     expect(await hashStates(location)).toEqual([]);
-    await finish(api.one, location);
+    await finish(alone, location);
+    alone.close();
+    await registry.stop();
+  });
+
+  it('is not read again either once uploads are seen to travel with each chunk', async () => {
+    for (const isFirst of [true, false]) {
+      let location = await sendLarge(api.one, await api.one.startUpload(name), 0);
+      location = await sendLarge(api.other, location, 1);
+      if (!isFirst) {
+        expect(await hashStates(location)).toEqual([String(2 * largeBytes)]);
+        await damage(location);
+      }
+      location = await sendLarge(api.one, location, 2);
+      await finish(api.one, location);
+    }
   });
 
   it('moves between instances at any chunk', async () => {

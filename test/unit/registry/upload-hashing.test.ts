@@ -154,6 +154,30 @@ describe('an upload in large chunks', () => {
     expect(asked.slice(-2)).toEqual(['large none', 'read']);
   });
 
+  it('travels with a state in each chunk once chunks are known to come on from elsewhere', async () => {
+    const [first, second] = [anInstance(), anInstance()];
+    const travel = async (): Promise<void> => {
+      let session = await first.start(name);
+      for (const instance of [first, second, first, second]) {
+        session = await sendChunk(instance, session, 5 * mebibyte);
+      }
+      await finish(first, session);
+    };
+    await travel();
+    expect(asked.at(-1)).toBe('read');
+    asked = [];
+    await travel();
+    // The digest that the last chunk left beside its session, or its state, serves the commit.
+    expect(asked.slice(0, 4)).toEqual([
+      'large resumable and kept',
+      'large resumable',
+      'large resumable',
+      'large resumable',
+    ]);
+    expect(asked).not.toContain('read');
+    expect(asked).not.toContain('large none');
+  });
+
   it('is committed by another instance without reading, right after a chunk', async () => {
     const session = await send(anInstance(), [5 * mebibyte, 5 * mebibyte]);
     await finish(anInstance(), session);
