@@ -110,6 +110,18 @@ export async function pushBlob(
   await closeUpload(connection, locationOf(patched), blob.digest);
 }
 
+/** As containerd, BuildKit and ORAS: the PUT that ends the session carries the whole blob. */
+export async function pushInPut(
+  connection: Connection,
+  repository: string,
+  blob: Content,
+): Promise<void> {
+  if (await hasBlob(connection, repository, blob.digest)) {
+    return;
+  }
+  await closeUpload(connection, await startUpload(connection, repository), blob.digest, blob);
+}
+
 /** In PATCHes of `chunkBytes`, each with its Content-Range. */
 export async function pushInChunks(
   connection: Connection,
@@ -193,9 +205,18 @@ async function startUpload(connection: Connection, repository: string): Promise<
   return locationOf(await expect(connection, [202], { method: 'POST', path }));
 }
 
-async function closeUpload(connection: Connection, path: string, digest: string): Promise<void> {
+async function closeUpload(
+  connection: Connection,
+  path: string,
+  digest: string,
+  body?: Content,
+): Promise<void> {
   const joint = path.includes('?') ? '&' : '?';
-  await expect(connection, [201], { method: 'PUT', path: `${path}${joint}digest=${digest}` });
+  await expect(connection, [201], {
+    method: 'PUT',
+    path: `${path}${joint}digest=${digest}`,
+    ...(body && { headers: { 'Content-Type': 'application/octet-stream' }, body }),
+  });
 }
 
 /** Path and query of the reply's Location, absolute or not. */

@@ -4,7 +4,15 @@ import { DeleteObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/c
 import { Connection, headerOf } from '../load/connection.ts';
 import { type Content, MiB, uniqueBlob } from '../load/content.ts';
 import { inMebibytes, type Measurement, repeatFor } from '../load/measurement.ts';
-import { expect, getBlob, imageOf, manifestType, pushBlob, pushImage } from '../load/push.ts';
+import {
+  expect,
+  getBlob,
+  imageOf,
+  manifestType,
+  pushBlob,
+  pushImage,
+  pushInPut,
+} from '../load/push.ts';
 import type { Contender } from './s3-servers.ts';
 
 const smallConnections = 8;
@@ -80,17 +88,18 @@ function profilesOver(
   });
   const pushes = (
     connections: number,
-    copies = '',
+    how = '',
     server: Profile['server'] = 'through',
+    push = pushBlob,
   ): Profile => ({
-    title: `push 64 MiB, ${connections} conn.${copies}`,
+    title: `push 64 MiB, ${connections} conn.${how}`,
     unit: 'MiB/s',
     server,
     run: async (port, seconds) =>
       inMebibytes(
         await repeatFor({ port, connections, seconds }, async (connection, _, lane) => {
           const blob = uniqueBlob(largeBytes);
-          await pushBlob(connection, `bench/large${lane}`, blob);
+          await push(connection, `bench/large${lane}`, blob);
           pushed.push(blob.digest);
           return largeBytes;
         }),
@@ -113,6 +122,7 @@ function profilesOver(
     pushes(1),
     pushes(4),
     pushes(4, ', one copy', 'redirecting'),
+    pushes(4, ', in the PUT', 'through', pushInPut),
     {
       title: `pull 10 KB through, ${smallConnections} conn.`,
       unit: 'blobs/s',

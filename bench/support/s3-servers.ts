@@ -22,8 +22,8 @@ export interface Server {
 }
 
 /**
- * A registry under test: `through` serves blobs itself and copies large ones in parts, as is the default; `redirecting`
- * sends clients to the bucket and copies in one request, where Ceph shares the data instead of moving it.
+ * A registry under test: `through` serves blobs itself and copies large ones as is its default, docker-registry in parts;
+ * `redirecting` sends clients to the bucket and is told to copy in one request, where Ceph shares the data.
  */
 export interface Contender {
   readonly name: string;

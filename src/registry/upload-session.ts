@@ -130,7 +130,8 @@ export class UploadSessions {
   /**
    * Ends a session: adds the last body, if any, checks the digest and makes the blob visible in the repository.
    *
-   * @throws as `append`; `DIGEST_INVALID` when the bytes are not those of `digest`, with the session still usable
+   * @throws as `append`, but a whole blob that is cut short may leave nothing; `DIGEST_INVALID` when the bytes are not
+   *   those of `digest`, with the session still usable
    */
   commit(
     name: RepositoryName,
@@ -152,6 +153,12 @@ export class UploadSessions {
       if (hasBody && held.sizeBytes === 0 && this.#isSmall(body)) {
         return this.#commitSmall(held, claim, body, digest);
       }
+      if (hasBody && held.sizeBytes === 0 && this.#canPutInPlace(digest)) {
+        // As containerd pushes. A body that is cut short or wrong leaves the session as it was: at its start.
+        const facts = await this.#putInPlace(name, body, digest);
+        await this.#end(held, this.#knowledge.isBare(held));
+        return facts;
+      }
       const session = hasBody ? await this.#append(held, claim, body) : held;
       return this.#finish(session, digest, existing);
     });
@@ -167,8 +174,7 @@ export class UploadSessions {
       }
       return this.#store(name, bytes, digest);
     }
-    const { driver } = this.#context;
-    if (driver.openReplacement !== undefined && algorithmOf(digest) === canonicalAlgorithm) {
+    if (this.#canPutInPlace(digest)) {
       return this.#putInPlace(name, body, digest);
     }
     const session = await this.start(name, algorithmOf(digest));
@@ -304,7 +310,14 @@ export class UploadSessions {
     return this.#committed(name, digest, { digest: stored, sizeBytes: bytes.length });
   }
 
-  /** Straight to where the blob belongs: no session, and no copy at its end. */
+  #canPutInPlace(digest: Digest): boolean {
+    return (
+      this.#context.driver.openReplacement !== undefined &&
+      algorithmOf(digest) === canonicalAlgorithm
+    );
+  }
+
+  /** Straight to where the blob belongs: nothing in a session, and no copy at its end. */
   async #putInPlace(name: RepositoryName, body: BodySource, digest: Digest): Promise<BlobFacts> {
     const { bodies, driver } = this.#context;
     const outcome = await bodies.put({ path: blobDataPath(digest), digest }, body);

@@ -66,6 +66,17 @@ describe('calls to S3', () => {
     expect(fake.count('CopyObject') + fake.count('UploadPartCopy')).toBe(0);
   });
 
+  it('copy nothing for a session whose one body comes with the digest, as containerd sends it', async () => {
+    const content = noise(12 * mebibyte, 4);
+    const location = await api.startUpload('containerd');
+    fake.forgetCalls();
+    const closed = await api.finishUpload(location, digestOf(content), content);
+    expect(closed.status, closed.text).toBe(201);
+    expect(fake.count('CopyObject') + fake.count('UploadPartCopy')).toBe(0);
+    expect(fake.count('CompleteMultipartUpload')).toBe(1);
+    expect(fake.calls.find(({ call }) => call === 'UploadPart')?.key).toMatch(/\/blobs\/sha256\//);
+  });
+
   it('are one list for each repository of the catalog, however much lies in them', async () => {
     for (let index = 0; index < 1000; index += 1) {
       storeRepository(`team${index % 10}/app${String(index).padStart(4, '0')}`);

@@ -163,20 +163,42 @@ describe.skipIf(skipped !== undefined)(`registry on radosgw ${skipped ?? ''}`, (
   });
 
   it.each([
-    ['small', 4000],
-    ['large', 12 * mebibyte],
-  ])('keeps a %s session whose digest was wrong, until the right one comes', async (kind, size) => {
-    const name = `wrong/${kind}`;
-    const content = noise(size, 31);
-    const location = await api.startUpload(name);
-    const refused = await api.finishUpload(location, digestOf('other'), content);
-    expect(refused.status).toBe(400);
+    ['small', 4000, 0],
+    ['large', 12 * mebibyte, 6 * mebibyte],
+  ])(
+    'keeps a %s session whose digest was wrong, until the right one comes',
+    async (kind, size, sent) => {
+      const name = `wrong/${kind}`;
+      const content = noise(size, 31);
+      let location = await api.startUpload(name);
+      if (sent > 0) {
+        location = locationOf(await api.patch(location, content.subarray(0, sent)));
+      }
+      const refused = await api.finishUpload(location, digestOf('other'), content.subarray(sent));
+      expect(refused.status).toBe(400);
+      expect(refused.codes()).toEqual(['DIGEST_INVALID']);
+      const status = await api.get(location);
+      expect(status.headers.range).toBe(`0-${size - 1}`);
+      const closed = await api.finishUpload(locationOf(status), digestOf(content));
+      expect(closed.status, closed.text).toBe(201);
+      expect(digestOf(await pulled(name, digestOf(content)))).toBe(digestOf(content));
+    },
+  );
+
+  it('begins a session anew whose one large body was wrong', async () => {
+    const content = noise(12 * mebibyte, 33);
+    const wrong = digestOf('neither');
+    const location = await api.startUpload('anew');
+    const refused = await api.finishUpload(location, wrong, content);
     expect(refused.codes()).toEqual(['DIGEST_INVALID']);
+    expect((await api.head(`/v2/anew/blobs/${wrong}`)).status).toBe(404);
+    expect(await openUploadKeys(client, bucket)).toEqual([]);
     const status = await api.get(location);
-    expect(status.headers.range).toBe(`0-${size - 1}`);
-    const closed = await api.finishUpload(locationOf(status), digestOf(content));
+    expect([status.status, status.headers.range]).toEqual([204, '0-0']);
+    const closed = await api.finishUpload(locationOf(status), digestOf(content), content);
     expect(closed.status, closed.text).toBe(201);
-    expect(digestOf(await pulled(name, digestOf(content)))).toBe(digestOf(content));
+    expect(digestOf(await pulled('anew', digestOf(content)))).toBe(digestOf(content));
+    expect((await api.get(location)).status).toBe(404);
   });
 
   it('leaves nothing of a whole blob whose digest was wrong', async () => {

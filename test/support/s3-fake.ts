@@ -74,6 +74,8 @@ export interface FakeRules {
   expiredKeys?: ReadonlySet<string>;
   /** As Ceph: CompleteMultipartUpload of an upload that is gone is a 500. */
   goneUploadsFail?: boolean;
+  /** Request ids as Ceph makes them. */
+  cephIds?: boolean;
 }
 
 interface StoredObject {
@@ -225,7 +227,9 @@ export class S3Fake {
     }
     const content = Buffer.from(answer.body ?? '');
     response.writeHead(answer.status, {
-      'x-amz-request-id': randomUUID(),
+      'x-amz-request-id': this.rules.cephIds
+        ? 'tx000000fc3550c02fc0b49-006b0a9ac5-1017-default'
+        : randomUUID(),
       date: new Date(Date.now() + (this.rules.clockAheadMs ?? 0)).toUTCString(),
       ...(request.method !== 'HEAD' &&
         fault?.kind !== 'held end' && { 'content-length': String(content.byteLength) }),

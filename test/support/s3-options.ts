@@ -21,7 +21,6 @@ export function someS3Options(changes: Partial<S3Options> = {}): S3Options {
     chunksize: 5 * mebibyte,
     multipartcopychunksize: 32 * mebibyte,
     multipartcopymaxconcurrency: 100,
-    multipartcopythresholdsize: 32 * mebibyte,
     rootdirectory: '',
     storageclass: 'STANDARD',
     objectacl: 'private',

@@ -349,7 +349,6 @@ describe('s3', () => {
       chunksize: 10_485_760,
       multipartcopychunksize: 33_554_432,
       multipartcopymaxconcurrency: 100,
-      multipartcopythresholdsize: 33_554_432,
       rootdirectory: '',
       storageclass: 'STANDARD',
       objectacl: 'private',

@@ -4,6 +4,7 @@
  */
 
 import { CopyObjectCommand, UploadPartCopyCommand } from '@aws-sdk/client-s3';
+import { failureOf } from './errors.ts';
 import { copySource } from './keys.ts';
 import type { ObjectStore } from './object-store.ts';
 import { maxParts, mebibyte, type S3Settings } from './settings.ts';
@@ -37,15 +38,7 @@ export async function copyObject(
   to: string,
   sizeBytes: number,
 ): Promise<void> {
-  if (sizeBytes <= store.settings.copyThresholdBytes) {
-    await store.client.send(
-      new CopyObjectCommand({
-        Bucket: store.bucket,
-        Key: to,
-        CopySource: copySource(store.bucket, from),
-        ...store.writeHeaders,
-      }),
-    );
+  if (sizeBytes <= store.copyThresholdBytes && (await copyWhole(store, from, to))) {
     return;
   }
   const uploadId = await store.createUpload(to);
@@ -56,6 +49,26 @@ export async function copyObject(
   } catch (error) {
     // The copy's own failure is what the caller must see; a part left behind is found by purgeUploads.
     await store.abortUpload(to, uploadId).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** @returns `false` where the server cannot: Ceph does not copy encrypted objects in one request, only in parts */
+async function copyWhole(store: ObjectStore, from: string, to: string): Promise<boolean> {
+  try {
+    await store.client.send(
+      new CopyObjectCommand({
+        Bucket: store.bucket,
+        Key: to,
+        CopySource: copySource(store.bucket, from),
+        ...store.writeHeaders,
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (failureOf(error).status === 501) {
+      return false;
+    }
     throw error;
   }
 }

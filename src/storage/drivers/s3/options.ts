@@ -75,13 +75,15 @@ export const s3Options = Type.Object(
       minimum: 1,
       loose: true,
     }),
-    multipartcopythresholdsize: int({
-      description: 'Blobs of up to this many bytes are copied in one request.',
-      default: 32 * MiB,
-      minimum: 0,
-      maximum: 5 * GiB,
-      loose: true,
-    }),
+    multipartcopythresholdsize: optional(
+      int({
+        description:
+          'Blobs of up to this many bytes are copied in one request. Absent = 33554432, on Ceph 5368709120.',
+        minimum: 0,
+        maximum: 5 * GiB,
+        loose: true,
+      }),
+    ),
     rootdirectory: text({ description: 'Prefix of all keys.', default: '' }),
     storageclass: choice(
       [

@@ -37,7 +37,8 @@ export interface S3Settings {
   readonly chunkBytes: number;
   readonly copyPartBytes: number;
   readonly copyConcurrency: number;
-  readonly copyThresholdBytes: number;
+  /** As the operator set it; else the server decides, see ObjectStore. */
+  readonly copyThresholdBytes?: number;
   /** Headers of every object written: class, ACL and server-side encryption. */
   readonly objectHeaders: ObjectHeaders;
   /** Origin of signed download URLs, when it is not the endpoint's own. */

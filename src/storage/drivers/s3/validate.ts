@@ -80,7 +80,9 @@ export function validate(
       chunkBytes: options.chunksize,
       copyPartBytes: options.multipartcopychunksize,
       copyConcurrency: options.multipartcopymaxconcurrency,
-      copyThresholdBytes: options.multipartcopythresholdsize,
+      ...(options.multipartcopythresholdsize !== undefined && {
+        copyThresholdBytes: options.multipartcopythresholdsize,
+      }),
       objectHeaders: headers,
       ...(redirectEndpoint && { redirectEndpoint: redirectEndpoint.origin }),
     },
@@ -110,14 +112,14 @@ function requiredFaults(options: S3Options): string[] {
 }
 
 function sizeFaults(options: S3Options): string[] {
-  const bounds: [string, number, number, number][] = [
+  const bounds: [string, number | undefined, number, number][] = [
     ['chunksize', options.chunksize, minPartBytes, maxPartBytes],
     ['multipartcopychunksize', options.multipartcopychunksize, minPartBytes, maxPartBytes],
     ['multipartcopymaxconcurrency', options.multipartcopymaxconcurrency, 1, 2 ** 31 - 1],
     ['multipartcopythresholdsize', options.multipartcopythresholdsize, 0, maxPartBytes],
   ];
   return bounds
-    .filter(([, value, low, high]) => value < low || value > high)
+    .filter(([, value, low, high]) => value !== undefined && (value < low || value > high))
     .map(
       ([name, value, low, high]) =>
         `the ${name} ${value} parameter should be a number between ${low} and ${high} (inclusive)`,

@@ -135,8 +135,12 @@ export class MultipartWriter implements FileWriter {
       }
       await this.#complete(this.#key);
       // Should the copy fail, the session goes on from the object.
-      await this.#dropState();
-      await copyObject(this.#store, this.#key, target, this.sizeBytes);
+      const dropping = this.#dropState();
+      try {
+        await copyObject(this.#store, this.#key, target, this.sizeBytes);
+      } finally {
+        await dropping;
+      }
       await this.#store.deleteOne(this.#key);
     });
     await this.#dropState();

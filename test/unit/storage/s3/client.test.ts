@@ -4,8 +4,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Logger, silentLogger } from '../../../../src/observe/logger.ts';
+import { Secret } from '../../../../src/options/secret.ts';
 import { createClient } from '../../../../src/storage/drivers/s3/client.ts';
 import { ObjectStore } from '../../../../src/storage/drivers/s3/object-store.ts';
+import type { S3Options } from '../../../../src/storage/drivers/s3/options.ts';
 import { validate } from '../../../../src/storage/drivers/s3/validate.ts';
 import { noise } from '../../../support/bytes.ts';
 import { accessKeyOf, S3Fake } from '../../../support/s3-fake.ts';
@@ -40,23 +42,72 @@ describe('headers', () => {
   });
 });
 
-it.each([
-  ['https://127.0.0.1:1', 'UNSIGNED-PAYLOAD'],
-  ['http://127.0.0.1:1', '2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881'],
-])('signs the bytes of a body sent to %s as %s', async (regionendpoint, hash) => {
-  const { settings } = validate(someS3Options({ regionendpoint }));
+interface SignedRequest {
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The request that a put of `x` at `a` would be. Nothing is sent. */
+async function signedPut(options: S3Options): Promise<SignedRequest> {
+  const { settings } = validate(options);
   const store = new ObjectStore(createClient(settings), settings);
-  let sent: unknown;
+  let seen: unknown;
   store.client.middlewareStack.add(
     () => (args) => {
-      sent = (args.request as { headers: Record<string, string> }).headers['x-amz-content-sha256'];
+      seen = args.request;
       throw new Error('enough seen');
     },
     { step: 'deserialize', priority: 'low' },
   );
   await expect(store.put('a', Buffer.from('x'))).rejects.toThrow('enough seen');
   store.client.destroy();
-  expect(sent).toBe(hash);
+  return seen as SignedRequest;
+}
+
+it.each([
+  ['https://127.0.0.1:1', 'UNSIGNED-PAYLOAD'],
+  ['http://127.0.0.1:1', '2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881'],
+])('signs the bytes of a body sent to %s as %s', async (regionendpoint, hash) => {
+  const { headers } = await signedPut(someS3Options({ regionendpoint }));
+  expect(headers['x-amz-content-sha256']).toBe(hash);
+});
+
+describe('requests go', () => {
+  const region = 'us-west-2';
+  const own = { regionendpoint: 's3.example.com' };
+
+  it.each<[Partial<S3Options>, string]>([
+    [{}, 'https://registry.s3.us-west-2.amazonaws.com/a'],
+    [{ forcepathstyle: true }, 'https://s3.us-west-2.amazonaws.com/registry/a'],
+    [{ usedualstack: true }, 'https://registry.s3.dualstack.us-west-2.amazonaws.com/a'],
+    [{ usefipsendpoint: true }, 'https://registry.s3-fips.us-west-2.amazonaws.com/a'],
+    [{ accelerate: true }, 'https://registry.s3-accelerate.amazonaws.com/a'],
+    [
+      { accelerate: true, usedualstack: true },
+      'https://registry.s3-accelerate.dualstack.amazonaws.com/a',
+    ],
+    [own, 'https://registry.s3.example.com/a'],
+    [{ ...own, forcepathstyle: true }, 'https://s3.example.com/registry/a'],
+    [{ ...own, secure: false }, 'http://registry.s3.example.com/a'],
+  ])('with %o to %s', async (changes, url) => {
+    const { regionendpoint: _, ...options } = someS3Options({ region, forcepathstyle: false });
+    const { protocol, hostname, path } = await signedPut({ ...options, ...changes });
+    expect(`${protocol}//${hostname}${path.split('?')[0]}`).toBe(url);
+  });
+
+  it('signed with the configured key for the configured region, there and elsewhere', async () => {
+    for (const regionendpoint of ['http://127.0.0.1:1', '']) {
+      const options = someS3Options({
+        region,
+        regionendpoint,
+        accesskey: new Secret('akey'),
+      });
+      const { authorization } = (await signedPut(options)).headers;
+      expect(authorization).toMatch(/Credential=akey\/\d{8}\/us-west-2\/s3\/aws4_request/);
+    }
+  });
 });
 
 describe('credentials from the environment', () => {

@@ -53,6 +53,33 @@ describe('move', () => {
     ]);
   });
 
+  it.each([
+    ['in parts from 32 MiB on', {}, {}, 0],
+    ['in one request on Ceph', { cephIds: true }, {}, 1],
+    ['in parts on Ceph too where the threshold is given', { cephIds: true }, small, 0],
+  ])('copies %s', async (_name, rules, changes, count) => {
+    on = await onFake(rules, changes);
+    on.fake.store('from', content);
+    await on.driver.move('/from', '/to');
+    expect(on.fake.count('CopyObject')).toBe(count);
+    expect(on.fake.objects.get('to')?.body.equals(content)).toBe(true);
+
+    const writer = await on.driver.openWriter('/session', { append: false });
+    await writer.write(content);
+    await writer.commitTo?.('/blob');
+    expect(on.fake.count('CopyObject')).toBe(2 * count);
+    expect([...on.fake.objects.keys()].sort()).toEqual(['blob', 'to']);
+  });
+
+  it('copies by parts where one request cannot: Ceph and encrypted objects', async () => {
+    on = await onFake({}, { ...small, multipartcopythresholdsize: 40 * mebibyte });
+    on.fake.store('from', content);
+    on.fake.plan('CopyObject', { kind: 'error', status: 501, code: 'NotImplemented' });
+    await on.driver.move('/from', '/to');
+    expect(on.fake.objects.get('to')?.body.equals(content)).toBe(true);
+    expect(on.fake.count('CopyObject')).toBe(1);
+  });
+
   it('copies by parts above it, some of which are tried again', async () => {
     on = await onFake({ equalParts: true }, small);
     on.fake.store('from', content);

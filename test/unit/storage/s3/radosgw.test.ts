@@ -51,6 +51,12 @@ async function aDriver(changes: Partial<S3Options> = {}): Promise<StorageDriver>
   return driver;
 }
 
+/** How many parts an object was made of. */
+async function partCount(key: string): Promise<number> {
+  const { ETag = '' } = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+  return Number(/-(\d+)"$/.exec(ETag)?.[1]);
+}
+
 describe.skipIf(skipped !== undefined)(`s3aws and radosgw ${skipped ?? ''}`, () => {
   it('says at start that the bucket is missing, or a key wrong', async () => {
     await expect(createS3Driver(optionsOf({ bucket: 'nowhere' }))).rejects.toThrow(
@@ -67,7 +73,11 @@ describe.skipIf(skipped !== undefined)(`s3aws and radosgw ${skipped ?? ''}`, () 
   it('goes on with a session on another instance, and moves it by parts', async () => {
     const content = noise(38 * mebibyte + 5);
     const cuts = [0, 13 * mebibyte, 13 * mebibyte + 7, content.length];
-    const changes = { rootdirectory: '/r1', multipartcopychunksize: 8 * mebibyte };
+    const changes = {
+      rootdirectory: '/r1',
+      multipartcopychunksize: 8 * mebibyte,
+      multipartcopythresholdsize: 32 * mebibyte,
+    };
     for (const [index, from] of cuts.slice(0, -1).entries()) {
       const driver = await aDriver(changes);
       const writer = await driver.openWriter('/up/data', { append: index > 0 });
@@ -80,8 +90,20 @@ describe.skipIf(skipped !== undefined)(`s3aws and radosgw ${skipped ?? ''}`, () 
     await writer.commit();
     await driver.move('/up/data', '/blob/data');
     expect(sha256(await drain(await driver.open('/blob/data')))).toBe(sha256(content));
+    expect(await partCount('r1/blob/data')).toBe(5);
     await driver.delete('/blob');
     expect(await driver.list('/')).toEqual([]);
+  });
+
+  it('copies a large session in one request, since this is Ceph', async () => {
+    const driver = await aDriver({ rootdirectory: 'ceph' });
+    const content = noise(38 * mebibyte, 4);
+    const writer = await driver.openWriter('/up/data', { append: false });
+    await writer.write(content);
+    await writer.commitTo?.('/blob/data');
+    // The session's own parts: those of a copy in parts would be two.
+    expect(await partCount('ceph/blob/data')).toBe(8);
+    expect(sha256(await drain(await driver.open('/blob/data')))).toBe(sha256(content));
   });
 
   it('encrypts by the key it is given', async () => {
@@ -92,6 +114,11 @@ describe.skipIf(skipped !== undefined)(`s3aws and radosgw ${skipped ?? ''}`, () 
     const facts = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: 'kms/data' }));
     expect(facts).toMatchObject({ ServerSideEncryption: 'aws:kms', SSEKMSKeyId: 'testkey-1' });
     expect((await drain(await driver.open('/data'))).equals(noise(6 * mebibyte))).toBe(true);
+    // Which Ceph does not do in one request.
+    await driver.move('/data', '/moved');
+    expect((await drain(await driver.open('/moved'))).equals(noise(6 * mebibyte))).toBe(true);
+    const moved = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: 'kms/moved' }));
+    expect(moved).toMatchObject({ ServerSideEncryption: 'aws:kms', SSEKMSKeyId: 'testkey-1' });
   });
 
   it('verifies TLS, by the bundle of the environment too, unless told not to', async () => {

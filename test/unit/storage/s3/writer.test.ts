@@ -95,6 +95,15 @@ describe('parts', () => {
     expect(on.fake.count('PutObject')).toBe(0);
   });
 
+  it('cuts parts of chunksize', async () => {
+    on = await onFake({}, { chunksize: 6 * mebibyte });
+    const writer = await on.driver.openWriter(path, { append: false });
+    await writer.write(noise(13 * mebibyte));
+    await writer.commit();
+    const parts = on.fake.calls.filter(({ call }) => call === 'UploadPart');
+    expect(parts.map(({ bodyBytes }) => bodyBytes / mebibyte)).toEqual([6, 6, 1]);
+  });
+
   it('sends class, ACL and encryption with every object it makes', async () => {
     on = await onFake(
       {},
