@@ -1,18 +1,18 @@
 /**
- * What do both logs cost a request? Prints, per request: time on the main thread, and processor time of the whole
- * process (the thread pool does the writing). Lines go to /dev/null, or with the argument `files` to files in the
- * temp folder, at a pace that a disk can bear.
+ * What do both logs cost a request, written by the main thread or by the log thread? Prints, per request: time on the
+ * main thread, and processor time of the whole process. Some 30,000 requests a second; lines go to /dev/null, or with
+ * the argument `files` to files in the temp folder. bench/logs.ts tells what it means for a server.
  */
 
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createLogging, type Logging } from '../src/observe/create-logging.ts';
 import type { LogOptions } from '../src/observe/log-options.ts';
-import { uuidV7 } from '../src/observe/uuid.ts';
 
 const isToFiles = process.argv.includes('files');
-const requests = isToFiles ? 30_000 : 300_000;
+const requests = 60_000;
 /** As many requests as one turn of the loop serves under load. */
 const perTurn = 32;
 
@@ -50,7 +50,6 @@ function logRequest({ requestLog, accessLog }: Logging, isRequestLogged: boolean
   if (isRequestLogged) {
     requestLog.write({
       request,
-      id: uuidV7(),
       clientAddress: '192.0.2.17:40112',
       status: 200,
       sentBytes: 1574,
@@ -79,7 +78,7 @@ async function measure(
       serve();
     }
     busyNs += process.hrtime.bigint() - turnNs;
-    await new Promise((resolve) => (isToFiles ? setTimeout(resolve, 1) : setImmediate(resolve)));
+    await delay(1);
   }
   await finish();
   const wallNs = process.hrtime.bigint() - startNs;
@@ -101,12 +100,14 @@ async function run(): Promise<void> {
   process.stdout.write(
     `${cpus().length} x ${cpus()[0]?.model ?? '?'}, Node ${process.version}, ${requests} requests, lines to ${isToFiles ? 'files' : '/dev/null'}\n`,
   );
-  const cases: [string, LogOptions['formatter'], boolean, boolean][] = [
+  const cases: [string, LogOptions['formatter'], boolean, boolean, number?][] = [
     ['access log only', 'text', false, true],
     ['request line only, text', 'text', true, false],
     ['request line only, json', 'json', true, false],
     ['both, text', 'text', true, true],
     ['both, json', 'json', true, true],
+    ['both, text, without the thread', 'text', true, true, Number.POSITIVE_INFINITY],
+    ['both, json, without the thread', 'json', true, true, Number.POSITIVE_INFINITY],
   ];
   // Twice: the first round warms the code up.
   for (const round of ['warm-up', 'measured']) {
@@ -118,13 +119,14 @@ async function run(): Promise<void> {
       },
       () => Promise.resolve(),
     );
-    for (const [name, formatter, isRequestLogged, isAccessLogged] of cases) {
+    for (const [name, formatter, isRequestLogged, isAccessLogged, busyLines] of cases) {
       const stdout = open('access');
       const stderr = open('log');
       const logging = createLogging(options(formatter, isAccessLogged), {
         version: 'v0.1.0',
         stdout,
         stderr,
+        ...(busyLines === undefined ? {} : { busyLines }),
       });
       await measure(
         name,
