@@ -60,6 +60,8 @@ export class LogThread {
   readonly #kinds: LineKind[] = [];
   readonly #drains: Map<number, () => void> = new Map();
   #running: Running | undefined;
+  /** Of the thread that runs or ran. */
+  #control: Int32Array | undefined;
   #isAway = false;
   /** Outputs on which the thread waits for us to finish. */
   #held: Set<number> = new Set();
@@ -132,10 +134,9 @@ export class LogThread {
     this.drainSync();
   }
 
+  /** Lines that the thread has dropped. */
   droppedLines(output: number): number {
-    return this.#running === undefined
-      ? 0
-      : Atomics.load(this.#running.control, word.dropped + output);
+    return this.#control === undefined ? 0 : Atomics.load(this.#control, word.dropped + output);
   }
 
   tellDropped(output: number, lines: number): void {
@@ -219,6 +220,7 @@ export class LogThread {
     // Logging keeps no process alive. Last: a listener would undo it.
     worker.unref();
     const control = new Int32Array(memory.control);
+    this.#control = control;
     this.#running = { worker, control, ring: new RingWriter(memory), loaded };
     process.on('exit', this.#onExit);
   }
