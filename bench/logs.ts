@@ -20,12 +20,13 @@ import { stringify } from 'yaml';
 import { ApiClient } from '../test/support/api-client.ts';
 import { freePort } from '../test/support/proxies.ts';
 import { findProgram } from '../test/support/tools.ts';
+import { median } from './figures/statistics.ts';
+import { cpuSeconds, mainThreadSeconds } from './suite/process-usage.ts';
 import { printMachine } from './support/measure.ts';
 
 const run = promisify(execFile);
 const rounds = Number(process.argv[2] ?? 20);
 const warmUpSeconds = 3;
-const microsPerTick = 10_000;
 const path = '/v2/bench/manifests/latest';
 const headers = {
   Accept: 'application/vnd.oci.image.manifest.v1+json',
@@ -103,27 +104,16 @@ async function load(port: number, connections: number, seconds: number): Promise
   return result.requests.total;
 }
 
-/** Processor time so far, in microseconds. */
-async function cpuMicros(stat: string): Promise<number> {
-  const text = await readFile(stat, 'latin1');
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * microsPerTick;
-}
-
 async function takeTurn(server: Server, connections: number): Promise<void> {
   const pid = server.child.pid ?? 0;
-  const stats = [`/proc/${pid}/stat`, `/proc/${pid}/task/${pid}/stat`];
-  const before = await Promise.all(stats.map(cpuMicros));
+  const spentMicros = (): number[] => [cpuSeconds(pid) * 1e6, mainThreadSeconds(pid) * 1e6];
+  const before = spentMicros();
   const count = await load(server.port, connections, 1);
-  const after = await Promise.all(stats.map(cpuMicros));
-  const [all = 0, main = 0] = after.map((micros, index) => (micros - (before[index] ?? 0)) / count);
+  const [all = 0, main = 0] = spentMicros().map(
+    (micros, index) => (micros - (before[index] ?? 0)) / count,
+  );
   server.turns.push({ perSecond: count, allMicros: all, mainMicros: main });
   await Promise.all(server.logFiles.map((file) => truncate(file)));
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((left, right) => left - right);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 function print(servers: readonly Server[]): void {

@@ -11,6 +11,11 @@ export function cpuSeconds(pid: number): number {
   return treeOf(pid).reduce((sum, each) => sum + ticksIn(readProc(each, 'stat')), 0) / ticks;
 }
 
+/** User and system time of the thread that runs JavaScript's main program, which is the first. */
+export function mainThreadSeconds(pid: number): number {
+  return ticksIn(readProc(pid, `task/${pid}/stat`)) / ticks;
+}
+
 /** Resident memory now. */
 export function residentBytes(pid: number): number {
   return treeOf(pid).reduce((sum, each) => sum + statusBytes(readProc(each, 'status'), 'VmRSS'), 0);

@@ -11,6 +11,7 @@ import { CodedError, errorText } from '../errors.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { EndpointState, SpoolState } from '../observe/read-metrics.ts';
 import type { EventSink, RegistryEvent } from '../registry/events.ts';
+import { within } from '../within.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { Endpoint, type EndpointParts } from './endpoint.ts';
 import { describeEndpoint, type EndpointVars, maskedUrl } from './endpoint-vars.ts';
@@ -132,15 +133,7 @@ export class Notifications implements EventSink {
   async stop(graceMs: number): Promise<void> {
     this.#isRunning = false;
     clearInterval(this.#heartbeat);
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, graceMs);
-    });
-    await Promise.race([
-      Promise.all(this.#endpoints.map(({ endpoint }) => endpoint.idle())),
-      patience,
-    ]);
-    clearTimeout(timer);
+    await within(graceMs, Promise.all(this.#endpoints.map(({ endpoint }) => endpoint.idle())));
     await Promise.all(this.#endpoints.map(({ endpoint }) => endpoint.stop()));
     await this.#closeSpool();
   }

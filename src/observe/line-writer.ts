@@ -11,6 +11,7 @@
  */
 
 import { writeSync, writev } from 'node:fs';
+import { within } from '../within.ts';
 import { lineMaker } from './line-maker.ts';
 import type { LineOutput, LineRecipe, OfValues } from './line-output.ts';
 
@@ -173,14 +174,7 @@ export class LineWriter implements LineOutput {
     this.flush();
     this.#isClosed = true;
     if (this.#inFlight !== undefined) {
-      let timer: NodeJS.Timeout | undefined;
-      await Promise.race([
-        new Promise<void>((resolve) => this.#idleWaiters.push(resolve)),
-        new Promise<void>((resolve) => {
-          timer = setTimeout(resolve, patienceMs);
-        }),
-      ]);
-      clearTimeout(timer);
+      await within(patienceMs, new Promise<void>((resolve) => this.#idleWaiters.push(resolve)));
     }
     clearTimeout(this.#retryTimer);
     process.off('exit', this.#onExit);

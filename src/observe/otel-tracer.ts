@@ -38,6 +38,7 @@ import {
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace-base';
 import { errorText, isAbort } from '../errors.ts';
+import { within } from '../within.ts';
 import type { Logger } from './logger.ts';
 import type {
   OtlpProtocol,
@@ -167,15 +168,10 @@ export class OtelTracer implements Tracer {
   }
 
   async stop(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, stopLimitMs);
-    });
     const ended = this.#provider.shutdown().catch((error: unknown) => {
       diag.error(`shutdown: ${errorText(error)}`);
     });
-    await Promise.race([ended, limit]);
-    clearTimeout(timer);
+    await within(stopLimitMs, ended);
     this.#contexts.disable();
     diag.disable();
   }

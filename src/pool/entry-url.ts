@@ -1,11 +1,6 @@
-/** Where the workers' entry files are: beside us in src/ or dist/src/, with our own extension. */
+/** Where the workers' entry files are. */
 
-import { extname } from 'node:path';
+import { threadFile } from '../thread-file.ts';
 
-/** tsc rewrites imports, not strings in `new URL(…)`: the extension is taken from this file's own. */
-function workerFile(name: string): URL {
-  return new URL(`../worker/${name}${extname(import.meta.url)}`, import.meta.url);
-}
-
-export const workerEntryUrl: URL = workerFile('entry');
-export const passwordEntryUrl: URL = workerFile('bcrypt-job');
+export const workerEntryUrl: URL = threadFile('../worker/entry', import.meta.url);
+export const passwordEntryUrl: URL = threadFile('../worker/bcrypt-job', import.meta.url);

@@ -7,8 +7,9 @@
  *    └──<──────────────(cannot start, ended)──<──┴──────────┘     then here for good
  */
 
-import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { threadFile } from '../../thread-file.ts';
+import { within } from '../../within.ts';
 import { lineMaker } from '../line-maker.ts';
 import type { LineOutput, LineRecipe, OfValues } from '../line-output.ts';
 import { LineWriter } from '../line-writer.ts';
@@ -29,6 +30,7 @@ const defaultBusyLines = 2_000;
 const countingMs = 1_000;
 const exitPatienceMs = 500;
 const loadPatienceMs = 5_000;
+const entryUrl = threadFile('./entry', import.meta.url);
 const heapMiB = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 64 } as const;
 
 export interface LogThreadParts {
@@ -45,6 +47,7 @@ export interface LogThreadParts {
 /** A thread that runs. */
 interface Running {
   readonly worker: Worker;
+  /** Outlives the thread in `#control`. */
   readonly control: Int32Array;
   readonly ring: RingWriter;
   /** Resolves when it has loaded or ended. */
@@ -394,17 +397,3 @@ class ThreadedOutput implements LineOutput {
 }
 
 const alwaysOdd: OfValues<Put> = () => 'odd';
-
-/** tsc rewrites imports, not strings in `new URL(…)`: the extension is taken from this file's own. */
-const entryUrl = new URL(`./entry${extname(import.meta.url)}`, import.meta.url);
-
-async function within(patienceMs: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await Promise.race([
-    work,
-    new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, patienceMs);
-    }),
-  ]);
-  clearTimeout(timer);
-}

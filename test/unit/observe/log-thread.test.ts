@@ -132,16 +132,60 @@ describe('LogThread', () => {
     expect(starts).not.toHaveBeenCalled();
   });
 
+  it('does not start for as many lines in a longer time', async () => {
+    const onLost = vi.fn();
+    const thread = aThread(100, { entry: new URL('data:text/javascript,throw 1;'), onLost });
+    const write = thread.outputs[0]?.prepare({ kind: 'access' });
+    const writeHundred = (): void => {
+      for (let count = 0; count < 100; count += 1) {
+        write?.(0, []);
+      }
+    };
+    for (let turn = 0; turn < 3; turn += 1) {
+      // More than the second in which lines are counted.
+      await delay(1100);
+      writeHundred();
+    }
+    await delay(300);
+    expect(onLost).not.toHaveBeenCalled();
+    // It would have been told of the thread that cannot start: as it is of this one.
+    writeHundred();
+    await vi.waitFor(() => expect(onLost).toHaveBeenCalledOnce());
+    await thread.outputs[0]?.close();
+    await thread.close();
+  });
+
+  it('lets a severe line out at once', async () => {
+    const thread = aThread(10, { flushAfterMs: 3_600_000 });
+    await makeBusy(thread);
+    const [output] = thread.outputs;
+    output?.write('severe\n');
+    await delay(300);
+    expect(stderr.text()).not.toContain('severe');
+    output?.flush();
+    await vi.waitFor(() => expect(stderr.lines().at(-1)).toBe('severe'));
+    await output?.close();
+    await thread.close();
+  });
+
   function aThread(
     busyLines: number,
-    more: { entry?: URL; onLost?: (error: unknown) => void; onDropped?: () => void } = {},
+    more: {
+      flushAfterMs?: number;
+      entry?: URL;
+      onLost?: (error: unknown) => void;
+      onDropped?: () => void;
+    } = {},
   ): LogThread {
-    return new BuiltThread([{ fd: stderr.fd, flushAfterMs: 5, sharesPipe: false }], {
-      busyLines,
-      onDropped: more.onDropped ?? ((): void => {}),
-      onLost: more.onLost ?? ((): void => {}),
-      ...(more.entry === undefined ? {} : { entry: more.entry }),
-    });
+    return new BuiltThread(
+      [{ fd: stderr.fd, flushAfterMs: more.flushAfterMs ?? 5, sharesPipe: false }],
+      {
+        busyLines,
+        onDropped: more.onDropped ?? ((): void => {}),
+        onLost: more.onLost ?? ((): void => {}),
+        ...(more.entry === undefined ? {} : { entry: more.entry }),
+      },
+    );
   }
 
   /** Writes lines until the thread has taken over. */
@@ -161,7 +205,7 @@ describe('LogThread', () => {
     return count;
   }
 
-  it('wakes after a rest, writes a line longer than its memory, and hurries when told to', async () => {
+  it('wakes after a rest and writes a line longer than its memory in its place', async () => {
     const thread = aThread(10);
     const [output] = thread.outputs;
     const count = await makeBusy(thread);
