@@ -10,6 +10,7 @@ import type { Logger } from './observe/logger.ts';
 import { compileGoRegExp } from './options/go-regexp.ts';
 import { workerCount } from './pool/worker-pool.ts';
 import type { RegistrySettings } from './registry/context.ts';
+import { UploadTokens } from './registry/upload-token.ts';
 import { shareThreads } from './storage/drivers/filesystem/thread-shares.ts';
 
 export function chosenDriver(config: Config): { driverName: string; driverOptions: unknown } {
@@ -60,10 +61,12 @@ export function apiSettings(config: Config, logger: Logger): ApiSettings {
   }
   return {
     urls: { host: hostRoot(http.host), relative: http.relativeurls, prefix: http.prefix ?? '/' },
-    secret: createSecretKey(
-      http.secret === undefined || http.secret.isEmpty
-        ? randomBytes(32)
-        : Buffer.from(http.secret.reveal()),
+    uploadTokens: new UploadTokens(
+      createSecretKey(
+        http.secret === undefined || http.secret.isEmpty
+          ? randomBytes(32)
+          : Buffer.from(http.secret.reveal()),
+      ),
     ),
     headers: Object.entries(http.headers).flatMap(([name, values]) =>
       values.map((value): [string, string] => [name, value]),

@@ -45,7 +45,7 @@ import { UploadPurger } from './registry/purge-uploads.ts';
 import { UploadSessions } from './registry/upload-session.ts';
 import { inlineBodyStore } from './storage/body-store.ts';
 import { countedBodyStore } from './storage/counted-body-store.ts';
-import type { StorageDriver } from './storage/driver.ts';
+import type { OpenUploads, StorageDriver } from './storage/driver.ts';
 import { createDriver, portableDriver } from './storage/drivers/table.ts';
 import { wrapWithMiddleware } from './storage/middleware/table.ts';
 import { splitBodyStore } from './storage/split-body-store.ts';
@@ -150,6 +150,7 @@ async function start(
     driver,
     workers,
     thread,
+    openUploads: raw.openUploads,
     descriptors: cache.descriptors,
     metrics,
     clock,
@@ -321,15 +322,18 @@ function createContext(
     driver: StorageDriver;
     workers: WorkerPool;
     thread: StorageThread | undefined;
+    openUploads: OpenUploads | undefined;
     descriptors: DescriptorCache;
     metrics: Metrics;
     clock: RequestClock | undefined;
     logger: Logger;
   },
 ): RegistryContext {
-  const { clock, descriptors, driver, logger, metrics, thread, workers } = parts;
+  const { clock, descriptors, driver, logger, metrics, openUploads, thread, workers } = parts;
   const inline =
-    thread === undefined ? inlineBodyStore(driver) : threadedBodyStore(thread, workers);
+    thread === undefined
+      ? inlineBodyStore(driver)
+      : threadedBodyStore(thread, workers, openUploads);
   const { smallbody } = config.workers;
   const split = driver.abilities.sharedAcrossThreads
     ? splitBodyStore(inline, workers, smallbody)

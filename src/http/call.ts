@@ -2,20 +2,19 @@
  * One request under way, as handlers see it: the exchange, what its path named, who asks. Made by dispatch.
  */
 
-import type { KeyObject } from 'node:crypto';
 import type { Grant } from '../auth/access.ts';
 import type { RepositoryName } from '../oci/reference.ts';
 import type { RegistryContext } from '../registry/context.ts';
 import type { EventAction, EventSink, EventTarget } from '../registry/events.ts';
 import type { UploadSessions } from '../registry/upload-session.ts';
+import type { UploadTokens } from '../registry/upload-token.ts';
 import type { Exchange, Reply, ReplyHeaders } from './exchange.ts';
 import type { UrlSettings } from './urls.ts';
 
 /** What the HTTP room is set up with: config as handlers need it. */
 export interface ApiSettings {
   readonly urls: UrlSettings;
-  /** Key of `_state` tokens. */
-  readonly secret: KeyObject;
+  readonly uploadTokens: UploadTokens;
   /** `http.headers`. */
   readonly headers: ReplyHeaders;
   readonly isReadOnly: boolean;

@@ -13,15 +13,18 @@ import {
   type FileWriter,
   type ListEntry,
   type ListOptions,
+  type OpenUploads,
   PathNotFoundError,
   type RedirectRequest,
   type StorageDriver,
   type WriteStep,
 } from '../storage/driver.ts';
+import { keepsHash } from '../storage/upload-hash.ts';
+import { appendChunk } from './append-chunk.ts';
 import type { StorageThread } from './storage-thread.ts';
 
 export function threadedDriver(local: StorageDriver, thread: StorageThread): StorageDriver {
-  const { glances } = local;
+  const { glances, openUploads } = local;
   const purge = local.purgeUploads?.bind(local);
   const call = <T>(...args: Parameters<StorageThread['call']>): Promise<T> =>
     thread.call(...args) as Promise<T>;
@@ -34,6 +37,11 @@ export function threadedDriver(local: StorageDriver, thread: StorageThread): Sto
     }
   };
   const apply = async (steps: readonly WriteStep[]): Promise<void> => {
+    for (const step of steps) {
+      if (step.kind === 'move') {
+        openUploads?.forget(step.from);
+      }
+    }
     await change('apply', [steps]);
     for (const step of steps) {
       glances?.wrote(step.kind === 'put' ? step.path : step.to);
@@ -79,8 +87,10 @@ export function threadedDriver(local: StorageDriver, thread: StorageThread): Sto
       }
       return facts;
     },
-    delete: (path: string, options?: Durability): Promise<void> =>
-      change('delete', [path, options]),
+    delete(path: string, options?: Durability): Promise<void> {
+      openUploads?.forget(path);
+      return change('delete', [path, options]);
+    },
     async uploadSizeBytes(path: string): Promise<number | undefined> {
       const seen = glances?.look(path);
       return seen === undefined ? call('uploadSizeBytes', [path]) : seen.facts?.sizeBytes;
@@ -105,12 +115,22 @@ export function threadedDriver(local: StorageDriver, thread: StorageThread): Sto
   };
 }
 
-/** Small bodies, hashed and stored by the storage thread: one message there and one back. */
-export function threadedBodyStore(thread: StorageThread, others: BodyStore): BodyStore {
+/**
+ * Small bodies, stored by the storage thread: one message there and one back. Chunks of an upload that came before are
+ * written from here where that is possible (`openUploads`). The hash that goes on from one chunk to the next is kept
+ * here in either case, so that each chunk may go either way.
+ */
+export function threadedBodyStore(
+  thread: StorageThread,
+  others: BodyStore,
+  openUploads?: OpenUploads,
+): BodyStore {
   return {
     async append(request: AppendRequest, body: BodySource): Promise<AppendOutcome> {
       const { bytes, failure, giveBack } = await readSmall(body);
-      const outcome = await thread.append(request, bytes, giveBack);
+      const outcome = keepsHash(request.hash)
+        ? await appendChunk({ thread, openUploads, request, bytes, giveBack })
+        : await thread.append(request, bytes, giveBack);
       return failure === undefined ? outcome : { ...outcome, failure };
     },
     put: (request, body) => others.put(request, body),

@@ -5,6 +5,7 @@
  */
 
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { CodedError } from '../errors.ts';
 
 export interface UploadToken {
@@ -17,44 +18,64 @@ export interface UploadToken {
 const macBytes = 32;
 /** Longer is no token of ours; bounds what is decoded. */
 const maxTokenChars = 4096;
+/** Tokens remembered, some 400 bytes each: of uploads whose next request is awaited here. */
+const maxRemembered = 4096;
 
-export function signUploadToken(secret: KeyObject, token: UploadToken): string {
-  const json = Buffer.from(
-    `{"Name":${JSON.stringify(token.name)},"UUID":${JSON.stringify(token.id)},"Offset":${token.offset},"StartedAt":"${formatTime(token.startedAtMs)}"}`,
-  );
-  const text = Buffer.concat([hmac(secret, json), json]).toString('base64');
-  return text.replaceAll('+', '-').replaceAll('/', '_');
-}
+export class UploadTokens {
+  readonly #secret: KeyObject;
+  /** What this process signed and has not seen again: most come back, and reading one takes as long as signing it. */
+  readonly #signed: LRUCache<string, UploadToken> = new LRUCache({ max: maxRemembered });
 
-/** @throws `BLOB_UPLOAD_INVALID` not ours, or of another session */
-export function verifyUploadToken(
-  secret: KeyObject,
-  text: string,
-  expected: { name: string; id: string },
-): UploadToken {
-  const bytes = Buffer.from(text.length > maxTokenChars ? '' : text, 'base64url');
-  const json = bytes.subarray(macBytes);
-  if (json.length === 0 || !timingSafeEqual(bytes.subarray(0, macBytes), hmac(secret, json))) {
-    throw invalidToken('invalid secret');
+  constructor(secret: KeyObject) {
+    this.#secret = secret;
   }
-  const token = JSON.parse(json.toString('utf8')) as Record<string, unknown>;
-  const { Name: name, UUID: id, Offset: offset, StartedAt: startedAt } = token;
-  if (name !== expected.name || id !== expected.id) {
-    throw invalidToken(undefined);
+
+  sign(token: UploadToken): string {
+    const json = Buffer.from(
+      `{"Name":${JSON.stringify(token.name)},"UUID":${JSON.stringify(token.id)},"Offset":${token.offset},"StartedAt":"${formatTime(token.startedAtMs)}"}`,
+    );
+    const base64 = Buffer.concat([this.#mac(json), json]).toString('base64');
+    const text = base64.replaceAll('+', '-').replaceAll('/', '_');
+    this.#signed.set(text, token);
+    return text;
   }
-  const startedAtMs = Date.parse(String(startedAt));
-  if (!Number.isSafeInteger(offset) || Number.isNaN(startedAtMs)) {
-    throw invalidToken('malformed upload state');
+
+  /** @throws `BLOB_UPLOAD_INVALID` not ours, or of another session */
+  verify(text: string, expected: { name: string; id: string }): UploadToken {
+    const token = this.#signed.get(text) ?? this.#read(text);
+    if (token.name !== expected.name || token.id !== expected.id) {
+      throw invalidToken(undefined);
+    }
+    return token;
   }
-  return { name: expected.name, id: expected.id, offset: offset as number, startedAtMs };
+
+  #read(text: string): UploadToken {
+    const bytes = Buffer.from(text.length > maxTokenChars ? '' : text, 'base64url');
+    const json = bytes.subarray(macBytes);
+    if (json.length === 0 || !timingSafeEqual(bytes.subarray(0, macBytes), this.#mac(json))) {
+      throw invalidToken('invalid secret');
+    }
+    const token = JSON.parse(json.toString('utf8')) as Record<string, unknown>;
+    const { Name: name, UUID: id, Offset: offset, StartedAt: startedAt } = token;
+    const startedAtMs = Date.parse(String(startedAt));
+    if (
+      typeof name !== 'string' ||
+      typeof id !== 'string' ||
+      !Number.isSafeInteger(offset) ||
+      Number.isNaN(startedAtMs)
+    ) {
+      throw invalidToken('malformed upload state');
+    }
+    return { name, id, offset: offset as number, startedAtMs };
+  }
+
+  #mac(json: Buffer): Buffer {
+    return createHmac('sha256', this.#secret).update(json).digest();
+  }
 }
 
 function invalidToken(detail: string | undefined): CodedError {
   return new CodedError('BLOB_UPLOAD_INVALID', 'blob upload invalid', { detail });
-}
-
-function hmac(secret: KeyObject, json: Buffer): Buffer {
-  return createHmac('sha256', secret).update(json).digest();
 }
 
 /** RFC 3339 as Go prints it: the fraction without trailing zeros, absent when zero. */

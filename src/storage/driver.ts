@@ -14,6 +14,18 @@ export interface FileFacts {
   readonly modifiedAtMs: number;
 }
 
+/** See drivers/filesystem/open-uploads.ts. */
+export interface OpenUploads {
+  /**
+   * Appends `bytes` to the upload at `path`, durable on return.
+   * @returns false, with nothing written, when that takes `openWriter`
+   * @throws driver errors, with the upload as it was
+   */
+  append(path: string, offset: number, bytes: Uint8Array): Promise<boolean>;
+  /** What is at `path`, or in the folder there, takes no more bytes. */
+  forget(path: string): void;
+}
+
 /** See drivers/filesystem/glances.ts. A path that it knows nothing of is the driver's to answer. */
 export interface Glances {
   content(path: string): Buffer | undefined;
@@ -96,6 +108,9 @@ export interface StorageDriver {
 
   /** What can be told of files used a moment ago without a wait. Only on the main thread, over local disks. */
   readonly glances?: Glances;
+
+  /** Short ways to append to uploads. Only where glances are. */
+  readonly openUploads?: OpenUploads;
 
   /**
    * As `get`, with a mark by which the reader can tell that the file has not changed since; none when it changed so

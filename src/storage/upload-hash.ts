@@ -27,7 +27,7 @@ export type HashPlan =
   | { readonly kind: 'kept'; readonly by: HashKeeper }
   | { readonly kind: 'none' };
 
-/** The thread that stores small bodies, or one of the workers that store large ones. */
+/** The thread that hands small bodies on (pool/append-chunk.ts), or one of the workers that store large ones. */
 export type HashKeeper = 'small' | 'large';
 
 /** Whether the thread that carries out the plan keeps a hash for the next chunk. */
@@ -90,7 +90,8 @@ const keptHashes: LRUCache<string, { readonly offset: number; readonly hash: Has
   { max: 2048 },
 );
 
-function keptHash(path: string, offset: number): UploadHash | undefined {
+/** The hash to go on from at `offset`, `undefined` where it is lost. Whoever asks has to finish it, or it is lost. */
+export function keptHash(path: string, offset: number): UploadHash | undefined {
   const kept = keptHashes.get(path);
   keptHashes.delete(path);
   const hash =

@@ -103,6 +103,64 @@ async function hashStates(location: string): Promise<string[]> {
   return (await readdir(states).catch(() => [])).sort();
 }
 
+describe('an upload in small chunks, which an instance keeps open', () => {
+  const smallBytes = 20_001;
+  /** Fresh bytes each time: of a known blob the session's own are left for a moment after it ended. */
+  let content: Buffer;
+  beforeEach(() => {
+    content = noise(12 * smallBytes, 1000 + seed);
+  });
+
+  async function send(
+    client: ApiClient,
+    location: string,
+    n: number,
+  ): ReturnType<ApiClient['patch']> {
+    const start = n * smallBytes;
+    const end = start + smallBytes;
+    return client.patch(pathOf(location), content.subarray(start, end), {
+      'content-range': `${start}-${end - 1}`,
+      'content-type': 'application/octet-stream',
+    });
+  }
+
+  async function sendUpTo(client: ApiClient, begun: string, from: number, to: number) {
+    let location = begun;
+    for (let n = from; n < to; n += 1) {
+      const reply = await send(client, location, n);
+      expect(reply.status).toBe(202);
+      location = locationOf(reply);
+    }
+    return location;
+  }
+
+  it.each(['one', 'other'] as const)('goes elsewhere and comes back to %s', async (by) => {
+    const elsewhere = by === 'one' ? 'other' : 'one';
+    let location = await sendUpTo(api[by], await api[by].startUpload(name), 0, 7);
+    location = await sendUpTo(api[elsewhere], location, 7, 9);
+    location = await sendUpTo(api[by], location, 9, 12);
+    const done = await api[by].finishUpload(pathOf(location), digestOf(content));
+    expect(done.status).toBe(201);
+    const got = await api[elsewhere].get(`/v2/${name}/blobs/${digestOf(content)}`);
+    expect(got.body.equals(content)).toBe(true);
+  });
+
+  it.each(['one', 'other'] as const)(
+    'takes not a byte more at %s once it was ended elsewhere',
+    async (by) => {
+      const elsewhere = by === 'one' ? 'other' : 'one';
+      const repository = `${name}/${by}`;
+      const begun = content.subarray(0, 8 * smallBytes);
+      const location = await sendUpTo(api[by], await api[by].startUpload(repository), 0, 8);
+      const done = await api[elsewhere].finishUpload(pathOf(location), digestOf(begun));
+      expect(done.status).toBe(201);
+      expect((await send(api[by], location, 8)).status).toBe(404);
+      const got = await api[by].get(`/v2/${repository}/blobs/${digestOf(begun)}`);
+      expect(got.body.equals(begun)).toBe(true);
+    },
+  );
+});
+
 describe('a chunked upload', () => {
   it('goes on by turns on two instances', async () => {
     let location = await api.one.startUpload(name);

@@ -17,6 +17,9 @@ async function answer({ target, call, args }) {
   if (call === 'sizeBytes') {
     return objects[target].sizeBytes;
   }
+  if (call === 'appendToOpen') {
+    return objects[0].openUploads.append(...args);
+  }
   const value = await objects[target][call](...args);
   if (typeof value?.read === 'function' || typeof value?.write === 'function') {
     if (!Buffer.isBuffer(value)) {

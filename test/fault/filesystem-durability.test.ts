@@ -48,6 +48,8 @@ describe.skipIf(missing !== undefined)(`filesystem durability ${missing ?? ''}`,
       const writer = await driver.call<Handle>('openWriter', [up, { append: false }]);
       await driver.call('write', [noise(1000)], writer);
       await acknowledged([up], 'close', [], writer);
+      promised.set(driver.nextId, [up]);
+      expect(await driver.call('appendToOpen', [up, 1000, noise(5000)])).toBe(true);
       const again = await driver.call<Handle>('openWriter', [up, { append: true }]);
       await driver.call('write', [noise(9_000_000 / (1 + (n % 40)))], again);
       await acknowledged([up], 'commit', [], again);
@@ -86,7 +88,7 @@ describe.skipIf(missing !== undefined)(`filesystem durability ${missing ?? ''}`,
         checkedPaths += 1;
       }
     }
-    expect(checkedPaths).toBe(40 * 7 + 300);
+    expect(checkedPaths).toBe(40 * 8 + 300);
     await data.remove();
   });
 

@@ -142,7 +142,13 @@ ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t at) {
   if (fault == SHORT_WRITE && size > 1) size /= 2;
   FAIL_IF(fault);
   note_fd("write", fd);
-  return REAL(pwrite64)(fd, bytes, size, at);
+  if (!(fcntl(fd, F_GETFL) & O_DSYNC)) return REAL(pwrite64)(fd, bytes, size, at);
+  /* It syncs as well, and may fail at that with its bytes in the file. */
+  note_fd("sync", fd);
+  ssize_t written = REAL(pwrite64)(fd, bytes, size, at);
+  FAIL_IF(fault_for_fd("fdatasync", fd));
+  if (written >= 0) note_fd("synced", fd);
+  return written;
 }
 
 ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at) {

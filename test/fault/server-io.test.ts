@@ -56,6 +56,12 @@ describe.skipIf(missing !== undefined).each(frontEnds)(
       return noise(sizes[size], seed);
     };
 
+    /** Eight small chunks. */
+    const freshChunks = (): Buffer => {
+      seed += 1;
+      return noise(8 * sizes.small, seed);
+    };
+
     const freshLabel = (): string => {
       seed += 1;
       return String(seed);
@@ -148,6 +154,31 @@ describe.skipIf(missing !== undefined).each(frontEnds)(
         },
       );
 
+      it.each(['write', 'fdatasync'] as const)(
+        'at %s of a small chunk after others: it is told where the session stands, and that may go on',
+        async (call) => {
+          const content = freshChunks();
+          let location = await api.startUpload('faults/app');
+          const send = (n: number): ReturnType<ApiClient['send']> =>
+            sendChunk(api, location, content, n);
+          for (let n = 0; n < 6; n += 1) {
+            location = locationOf(await send(n));
+          }
+          expect(await openFiles(registry)).toBe(1);
+          fault.set({ call, path: '/data', what });
+          expect((await send(6)).status).toBe(status);
+          fault.clear();
+          const now = await api.get(location);
+          expect(now.headers.range).toBe(`0-${6 * sizes.small - 1}`);
+          location = locationOf(await send(6));
+          location = locationOf(await send(7));
+          expect((await api.finishUpload(location, digestOf(content))).status).toBe(201);
+          const got = await api.get(`/v2/faults/app/blobs/${digestOf(content)}`);
+          expect(got.body.equals(content)).toBe(true);
+          expect(await openFiles(registry)).toBe(0);
+        },
+      );
+
       it.each([
         ['rename', '/blobs/sha256'],
         ['rename', '/link'],
@@ -223,6 +254,19 @@ describe.skipIf(missing !== undefined).each(frontEnds)(
       expect((await api.get(`/v2/faults/app/blobs/${digest}`)).body.equals(bytes)).toBe(true);
     });
 
+    it('goes on where a write of a small chunk takes only half of it', async () => {
+      const content = freshChunks();
+      let location = await api.startUpload('faults/app');
+      fault.set({ call: 'write', path: '/data', what: 'SHORT' });
+      for (let n = 0; n < 8; n += 1) {
+        location = locationOf(await sendChunk(api, location, content, n));
+      }
+      fault.clear();
+      expect((await api.finishUpload(location, digestOf(content))).status).toBe(201);
+      const got = await api.get(`/v2/faults/app/blobs/${digestOf(content)}`);
+      expect(got.body.equals(content)).toBe(true);
+    });
+
     it('no more file handles: 503 with Retry-After, and all is well afterwards', async () => {
       const bytes = freshBytes('small');
       fault.set({ call: 'open', path: '/data', what: 'EMFILE' });
@@ -259,6 +303,21 @@ describe.skipIf(missing !== undefined).each(frontEnds)(
     });
   },
 );
+
+/** Chunk `n` of so many bytes as a small body has, with its range. */
+function sendChunk(
+  api: ApiClient,
+  location: string,
+  content: Buffer,
+  n: number,
+): ReturnType<ApiClient['send']> {
+  const start = n * sizes.small;
+  const end = start + sizes.small;
+  return api.patch(location, content.subarray(start, end), {
+    'content-range': `${start}-${end - 1}`,
+    'content-type': 'application/octet-stream',
+  });
+}
 
 /** Descriptors that point into the registry's storage. */
 async function openFiles(registry: RunningRegistry): Promise<number> {

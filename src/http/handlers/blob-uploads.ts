@@ -18,7 +18,6 @@ import {
   UploadRangeError,
   type UploadSession,
 } from '../../registry/upload-session.ts';
-import { signUploadToken, verifyUploadToken } from '../../registry/upload-token.ts';
 import type { Call } from '../call.ts';
 import { errorEntries, errorReply } from '../error-reply.ts';
 import type { Reply, ReplyHeaders } from '../exchange.ts';
@@ -127,7 +126,7 @@ export async function deleteUpload(call: Call): Promise<Reply> {
 /** Checks the token, then runs `work`; a request that came out of order is told where the upload stands. */
 async function writing(call: Call, work: (claim: UploadClaim) => Promise<Reply>): Promise<Reply> {
   call.note({ uploadId: call.reference });
-  const token = verifyUploadToken(call.api.settings.secret, call.query.get('_state') ?? '', {
+  const token = call.api.settings.uploadTokens.verify(call.query.get('_state') ?? '', {
     name: call.name,
     id: call.reference,
   });
@@ -217,7 +216,7 @@ function sessionReply(call: Call, status: 202 | 204, session: UploadSession): Re
 function sessionHeaders(call: Call, session: UploadSession): ReplyHeaders {
   const { api } = call;
   const { id, name, sizeBytes, startedAtMs } = session;
-  const state = signUploadToken(api.settings.secret, { name, id, offset: sizeBytes, startedAtMs });
+  const state = api.settings.uploadTokens.sign({ name, id, offset: sizeBytes, startedAtMs });
   const minChunk = api.registry.driver.abilities.minChunkBytes;
   return [
     ['Location', uploadUrl(call.root, name, id, state)],

@@ -13,6 +13,7 @@ export function driverWith(
   const rename = driver.renameFolder?.bind(driver);
   const replace = driver.openReplacement?.bind(driver);
   const getMarked = driver.getMarked?.bind(driver);
+  const { openUploads } = driver;
   return {
     name: driver.name,
     abilities: driver.abilities,
@@ -30,6 +31,12 @@ export function driverWith(
     uploadSizeBytes: (path) => around(() => driver.uploadSizeBytes(path)),
     redirectUrl: (path, request) => around(() => driver.redirectUrl(path, request)),
     ...(driver.glances && { glances: driver.glances }),
+    ...(openUploads && {
+      openUploads: {
+        append: (path, offset, bytes) => around(() => openUploads.append(path, offset, bytes)),
+        forget: (path) => openUploads.forget(path),
+      },
+    }),
     ...(getMarked && { getMarked: (path) => around(() => getMarked(path)) }),
     ...(replace && {
       openReplacement: async (path) => writerWith(await around(() => replace(path)), around),

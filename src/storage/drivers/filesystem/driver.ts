@@ -26,6 +26,7 @@ import { driverName, errnoOf, toDriverError, translating } from './file-error.ts
 import { Glances } from './glances.ts';
 import { listDirectory } from './list.ts';
 import { ListingCache } from './listing-cache.ts';
+import { OpenUploads } from './open-uploads.ts';
 import type { FilesystemOptions } from './options.ts';
 import { openReader } from './reader.ts';
 import { removeTree } from './remove.ts';
@@ -52,6 +53,7 @@ class FilesystemDriver implements StorageDriver {
   readonly #smallFiles: SmallFileCache = new SmallFileCache();
   readonly #listings: ListingCache;
   readonly glances?: Glances;
+  readonly openUploads?: OpenUploads;
 
   constructor(rootDirectory: string) {
     const root = resolve(rootDirectory);
@@ -60,6 +62,7 @@ class FilesystemDriver implements StorageDriver {
       // A worker may wait for a disk, and its calls are made here and now anyway.
       const glances = new Glances(root);
       this.glances = glances;
+      this.openUploads = new OpenUploads(this.#root, glances);
       this.#listings = new ListingCache((directory) =>
         glances.folder(directory.slice(this.#root.length)),
       );
@@ -160,6 +163,7 @@ class FilesystemDriver implements StorageDriver {
   }
 
   close(): Promise<void> {
+    this.openUploads?.close();
     return Promise.resolve();
   }
 

@@ -106,6 +106,12 @@ export class Glances {
     return facts !== undefined && facts !== missing && facts.isDirectory() ? facts : undefined;
   }
 
+  /** Facts of a file that is being written, of this very moment; `null`: nothing is there; `undefined`: cannot tell. */
+  fresh(path: string): Stats | null | undefined {
+    const facts = this.#isLocal() && !this.#isResting() ? this.#freshStat(path) : undefined;
+    return facts === missing ? null : facts;
+  }
+
   /** True: there surely is no such file. Not asked of what was there a moment ago, which would be in vain. */
   isMissing(path: string): boolean {
     return !this.#wasSeen(path) && this.look(path) === nothing;

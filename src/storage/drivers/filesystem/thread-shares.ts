@@ -2,7 +2,7 @@
  * Deals `maxthreads` out to the threads of a process, each of which has a driver of its own: together they never run
  * more operations than that. Fixed shares rather than a counter in common: no thread waits for another's lock.
  *
- *   main thread      a quarter   reads and lists
+ *   main thread      a quarter   reads, lists and small chunks of uploads
  *   storage thread   a quarter   short calls and small bodies
  *   workers          the rest, in equal parts
  */
