@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define SHORT_WRITE (-1)
@@ -162,6 +163,17 @@ ssize_t pread64(int fd, void *bytes, size_t size, off64_t at) {
 
 ssize_t pread(int fd, void *bytes, size_t size, off_t at) {
   return pread64(fd, bytes, size, at);
+}
+
+/* Nothing is synced in memory; tests want to see the syncs wherever their files lie. */
+int statfs64(const char *path, struct statfs64 *facts) {
+  int result = REAL(statfs64)(path, facts);
+  if (result == 0 && facts->f_type == 0x01021994) facts->f_type = 0xef53;
+  return result;
+}
+
+int statfs(const char *path, struct statfs *facts) {
+  return statfs64(path, (struct statfs64 *)facts);
 }
 
 int fdatasync(int fd) {

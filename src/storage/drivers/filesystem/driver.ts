@@ -21,7 +21,7 @@ import { Gate } from '../../wrap/gate.ts';
 import { limited } from '../../wrap/limited.ts';
 import { applySteps, putHint } from './apply.ts';
 import { Directories } from './directories.ts';
-import { statFile } from './file-calls.ts';
+import { noteRoot, statFile } from './file-calls.ts';
 import { driverName, errnoOf, toDriverError, translating } from './file-error.ts';
 import { Glances } from './glances.ts';
 import { listDirectory } from './list.ts';
@@ -58,6 +58,7 @@ class FilesystemDriver implements StorageDriver {
   constructor(rootDirectory: string) {
     const root = resolve(rootDirectory);
     this.#root = root === '/' ? '' : root;
+    noteRoot(root);
     if (isMainThread) {
       // A worker may wait for a disk, and its calls are made here and now anyway.
       const glances = new Glances(root);

@@ -10,6 +10,7 @@
 import fs from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 import { fileError } from './file-error.ts';
+import { MemoryDevices } from './memory-devices.ts';
 
 type Done<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
 
@@ -130,11 +131,29 @@ export async function writeAllAt(fd: number, bytes: Uint8Array, position: number
   }
 }
 
+/** Of this thread's drivers. */
+const memoryDevices = new MemoryDevices();
+
+/** Tells of a root directory: what lies in memory is not synced. */
+export function noteRoot(directory: string): void {
+  memoryDevices.add(directory);
+}
+
+function isInMemory(fd: number): boolean {
+  return !memoryDevices.isEmpty && memoryDevices.has(fs.fstatSync(fd).dev);
+}
+
 export function syncData(fd: number): Promise<void> {
+  if (isInMemory(fd)) {
+    return Promise.resolve();
+  }
   return call<void>((done) => fs.fdatasync(fd, done as fs.NoParamCallback));
 }
 
 export function syncAll(fd: number): Promise<void> {
+  if (isInMemory(fd)) {
+    return Promise.resolve();
+  }
   return call<void>((done) => fs.fsync(fd, done as fs.NoParamCallback));
 }
 
