@@ -115,7 +115,7 @@ export function readAt(
 
 /** Writes all of `bytes` at `position`, however short the single writes come out. */
 export async function writeAllAt(fd: number, bytes: Uint8Array, position: number): Promise<void> {
-  const isDirect = !isMainThread && bytes.length <= directWriteBytes;
+  const isDirect = bytes.length <= directWriteBytes && (!isMainThread || isInMemory(fd));
   let written = 0;
   while (written < bytes.length) {
     const from = written;
