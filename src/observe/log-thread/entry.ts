@@ -4,16 +4,24 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { lineMaker } from '../line-maker.ts';
+import { linePieces } from '../line-maker.ts';
+import type { OfValues } from '../line-output.ts';
 import { LineWriter } from '../line-writer.ts';
 import { createLineTaker } from './changed-values.ts';
-import { type FromLogThread, type LogThreadStart, type ToLogThread, word } from './protocol.ts';
+import { createLineBytes } from './line-bytes.ts';
+import {
+  type FromLogThread,
+  type LineKind,
+  type LogThreadStart,
+  type ToLogThread,
+  word,
+} from './protocol.ts';
 import { RingReader } from './record-ring.ts';
 
 /** Short, so that a look never takes the processor for long from whoever talks to the registry. */
-const lookEveryMs = 4;
+const lookEveryMs = 10;
 /** Looks without a record until it sleeps. */
-const looksUntilSleep = 250;
+const looksUntilSleep = 100;
 
 const { kinds, memory, outputs } = workerData as LogThreadStart;
 const control = new Int32Array(memory.control);
@@ -24,16 +32,28 @@ const writers = outputs.map(
     new LineWriter(fd, {
       ...options,
       isHeld: true,
+      mayWait: true,
       onDropped: (lines) => tell({ kind: 'dropped', output, lines }),
     }),
 );
 const takers = [
   ...writers.map((writer) => () => writer.write(reader.text())),
-  ...kinds.map(({ output, recipe }) => {
-    const take = createLineTaker(reader, lineMaker(recipe));
-    return () => writers[output]?.write(take());
+  ...kinds.map((lines) => {
+    const writes = lines.map(lineWriter);
+    return createLineTaker(reader, (timeMs, values) => {
+      for (const write of writes) {
+        write(timeMs, values);
+      }
+    });
   }),
 ];
+
+function lineWriter({ output, recipe }: LineKind): OfValues<void> {
+  const make = linePieces(recipe);
+  const toBytes = createLineBytes();
+  const writer = writers[output];
+  return (timeMs, values) => writer?.writeBytes(toBytes(make(timeMs, values)));
+}
 
 let emptyLooks = 0;
 let timer: NodeJS.Timeout | undefined;
