@@ -34,7 +34,8 @@ export function createRequestObserver(parts: ObserverParts): RequestObserver {
       if (bothLogs === undefined) {
         accessLog?.write(exchange, status, sentBytes);
       }
-      const durationMs = Date.now() - exchange.receivedAtMs;
+      const endedAtMs = Date.now();
+      const durationMs = endedAtMs - exchange.receivedAtMs;
       if (metrics.isOn && record.route !== undefined) {
         metrics.requestFinished(
           record.route,
@@ -53,6 +54,7 @@ export function createRequestObserver(parts: ObserverParts): RequestObserver {
           status,
           sentBytes,
           durationMs,
+          endedAtMs,
           responseContentType: contentType(reply),
           repository: record.name || undefined,
           reference: record.route === 'manifest' ? record.reference : undefined,

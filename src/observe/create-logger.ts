@@ -17,8 +17,8 @@ export interface LogHook {
   fire(record: LogRecord): void;
 }
 
-/** Logs one more line of a prepared kind; see `LineRecipe`. */
-export type PreparedLine = (values: readonly unknown[]) => void;
+/** Logs one more line of a prepared kind, as of now unless a time is given; see `LineRecipe`. */
+export type PreparedLine = (values: readonly unknown[], timeMs?: number) => void;
 
 /** A Logger that can also prepare lines which are written on every request. */
 export interface LineLogger extends Logger {
@@ -204,9 +204,9 @@ class PinoLogger implements LineLogger {
     const output = this.#output;
     if (!this.isEnabled(level) || this.#reportCaller) {
       const writeAlso = also?.output.prepare(also.recipe);
-      return (values) => {
+      return (values, timeMs = output.now()) => {
         this.log(level, message, joinedFields({}, keys, values));
-        writeAlso?.(output.now(), values);
+        writeAlso?.(timeMs, values);
       };
     }
     const writeLine = output.writer.prepare(
@@ -214,8 +214,7 @@ class PinoLogger implements LineLogger {
       also,
     );
     const hasHooks = output.hooks.some((hook) => hook.levels.has(level));
-    return (values) => {
-      const timeMs = output.now();
+    return (values, timeMs = output.now()) => {
       // Hooks see the request's id as the line has it.
       const shown = hasHooks ? madeValues(keys, values) : values;
       writeLine(timeMs, shown);

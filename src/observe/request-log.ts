@@ -39,6 +39,8 @@ export interface RequestFacts {
   readonly sentBytes: number;
   readonly responseContentType?: string | undefined;
   readonly durationMs: number;
+  /** Time of the line; absent: now. */
+  readonly endedAtMs?: number | undefined;
   readonly repository?: string | undefined;
   /** Tag or digest as it stands in the path of a manifest. */
   readonly reference?: string | undefined;
@@ -121,7 +123,7 @@ export class RequestLog {
     }
     const [error] = facts.errors ?? [];
     if (facts.status < 400 && error === undefined) {
-      this.#succeeded(values);
+      this.#succeeded(values, facts.endedAtMs);
       return;
     }
     // One line per request: a document of many errors (a manifest with missing layers) shows the first and a count.
@@ -133,7 +135,7 @@ export class RequestLog {
       error?.message,
       error?.cause === undefined ? undefined : errorChainText(error.cause),
     );
-    (facts.status >= 500 ? this.#failed : this.#refused)(values);
+    (facts.status >= 500 ? this.#failed : this.#refused)(values, facts.endedAtMs);
   }
 }
 

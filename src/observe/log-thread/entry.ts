@@ -18,10 +18,10 @@ import {
 } from './protocol.ts';
 import { RingReader } from './record-ring.ts';
 
-/** Short, so that a look never takes the processor for long from whoever talks to the registry. */
-const lookEveryMs = 10;
+/** Short: a look that takes the processor for long leaves few connections nothing to send (bench/logs.ts). */
+const lookEveryMs = 4;
 /** Looks without a record until it sleeps. */
-const looksUntilSleep = 100;
+const looksUntilSleep = 250;
 
 const { kinds, memory, outputs } = workerData as LogThreadStart;
 const control = new Int32Array(memory.control);

@@ -56,6 +56,8 @@ interface Running {
 export class LogThread {
   /** In the order of the specs. */
   readonly outputs: readonly LineOutput[];
+  /** No record may then hold lines of several outputs. */
+  hasClosedOutput = false;
   readonly #parts: LogThreadParts;
   readonly #specs: readonly OutputSpec[];
   readonly #writers: readonly LineWriter[];

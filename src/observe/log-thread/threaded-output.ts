@@ -63,8 +63,7 @@ export class ThreadedOutput implements LineOutput {
         return;
       }
       put ??= tag === undefined ? alwaysOdd : createLinePutter(ring, tag);
-      const isAnyClosed = lines.some(({ output }) => output.#isClosed);
-      const outcome = isAnyClosed ? 'odd' : put(timeMs, values);
+      const outcome = thread.hasClosedOutput ? 'odd' : put(timeMs, values);
       if (outcome === 'put') {
         thread.ensureAwake();
       }
@@ -97,6 +96,7 @@ export class ThreadedOutput implements LineOutput {
   async close(patienceMs = 2000): Promise<void> {
     if (!this.#isClosed) {
       this.#isClosed = true;
+      this.#thread.hasClosedOutput = true;
       await this.#thread.drain(patienceMs);
       await this.#writer.close(patienceMs);
     }
