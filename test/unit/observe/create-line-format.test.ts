@@ -177,4 +177,23 @@ describe('templates', () => {
       }
     },
   );
+
+  it.each(['text', 'json', 'logstash', 'terminal'] as const)(
+    'of %s give each line without an id a whole one of its own, also after one with an id',
+    (name) => {
+      const format = createLineFormat({ name, startMs: timeMs });
+      const template = format.template('info', 'response completed', {}, ['http.request.id']);
+      const printed = Array.from({ length: 300 }, (_, index) =>
+        joined(template(timeMs, [index % 3 === 0 ? `client's ${index}` : undefined])),
+      );
+      const own = printed.flatMap(
+        (line) =>
+          /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}(?=["\s])/.exec(
+            line,
+          )?.[0] ?? [],
+      );
+      expect(new Set(own).size).toBe(200);
+      expect(printed.filter((line) => line.includes("client's"))).toHaveLength(100);
+    },
+  );
 });
