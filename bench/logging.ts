@@ -45,10 +45,11 @@ function options(formatter: LogOptions['formatter'], accessLog: boolean): LogOpt
   };
 }
 
-function logRequest({ requestLog, accessLog }: Logging, isRequestLogged: boolean): void {
+function logRequest(logging: Logging, isRequestLogged: boolean): void {
+  const { accessLog, bothLogs, requestLog } = logging;
   request.receivedAtMs = Date.now();
   if (isRequestLogged) {
-    requestLog.write({
+    (bothLogs ?? requestLog).write({
       request,
       clientAddress: '192.0.2.17:40112',
       status: 200,
@@ -61,7 +62,9 @@ function logRequest({ requestLog, accessLog }: Logging, isRequestLogged: boolean
       user: 'ci',
     });
   }
-  accessLog?.write(request, 200, 1574);
+  if (!isRequestLogged || bothLogs === undefined) {
+    accessLog?.write(request, 200, 1574);
+  }
 }
 
 async function measure(

@@ -12,6 +12,7 @@ export interface ObserverParts {
   readonly logger: Logger;
   readonly requestLog: RequestLog;
   readonly accessLog: AccessLog | undefined;
+  readonly bothLogs: RequestLog | undefined;
   readonly metrics: Metrics;
 }
 
@@ -19,7 +20,7 @@ export interface ObserverParts {
 const clientClosedRequest = 499;
 
 export function createRequestObserver(parts: ObserverParts): RequestObserver {
-  const { accessLog, logger, metrics, requestLog } = parts;
+  const { accessLog, bothLogs, logger, metrics, requestLog } = parts;
   const addressOf = createClientAddresses(logger);
   const wantsLog = logger.isEnabled('info');
   return {
@@ -30,8 +31,11 @@ export function createRequestObserver(parts: ObserverParts): RequestObserver {
     finished(record, reply, sentBytes): void {
       const { exchange } = record;
       const status = reply?.status ?? clientClosedRequest;
-      accessLog?.write(exchange, status, sentBytes);
-      const durationMs = Date.now() - exchange.receivedAtMs;
+      if (bothLogs === undefined) {
+        accessLog?.write(exchange, status, sentBytes);
+      }
+      const endedAtMs = Date.now();
+      const durationMs = endedAtMs - exchange.receivedAtMs;
       if (metrics.isOn && record.route !== undefined) {
         metrics.requestFinished(
           record.route,
@@ -43,13 +47,14 @@ export function createRequestObserver(parts: ObserverParts): RequestObserver {
         );
       }
       if (wantsLog || status >= 500) {
-        requestLog.write({
+        (bothLogs ?? requestLog).write({
           request: exchange,
           id: record.knownId,
           clientAddress: addressOf(exchange),
           status,
           sentBytes,
           durationMs,
+          endedAtMs,
           responseContentType: contentType(reply),
           repository: record.name || undefined,
           reference: record.route === 'manifest' ? record.reference : undefined,

@@ -4,7 +4,7 @@
  */
 
 import { createApacheTime, escapeLikeGo } from './go-text.ts';
-import type { LineOutput, OfValues } from './line-output.ts';
+import type { LineAlso, LineOutput, LinePieces, OfValues } from './line-output.ts';
 import { maskedTarget, maskQuery } from './mask-query.ts';
 
 /** What a line shows. Header values as sent; absent ones print as `""`. */
@@ -26,28 +26,28 @@ export interface AccessFields {
 }
 
 /**
- * A formatter of lines, newline included. Whatever a client sent is backslash-escaped, so that it cannot forge a line.
- * Keeps the texts of the line before: peer and second, referer and agent are mostly the same again.
+ * A formatter of lines. Whatever a client sent is backslash-escaped, so that it cannot forge a line. Keeps the texts of
+ * the line before: peer and second, referer and agent are mostly the same again.
  */
-export function createAccessLines(): (fields: AccessFields) => string {
-  let peer = '';
-  let user: string | undefined;
-  let time = '';
-  let head = '';
-  let referer: string | undefined;
-  let agent: string | undefined;
-  let tail = ' "" ""\n';
+export function createAccessLines(): (fields: AccessFields) => LinePieces {
+  let last: AccessFields | undefined;
+  const pieces: string[] = ['', '', '', ''];
   return (fields) => {
-    if (fields.time !== time || fields.remoteAddress !== peer || fields.user !== user) {
-      ({ time, remoteAddress: peer, user } = fields);
-      head = `${peer === '' ? '-' : peer} - ${user === undefined ? '-' : escapeLikeGo(user)} [${time}] "`;
+    const { httpVersion, method, referer, remoteAddress: peer, target, time, user } = fields;
+    if (time !== last?.time || peer !== last?.remoteAddress || user !== last?.user) {
+      pieces[0] = `${peer === '' ? '-' : peer} - ${user === undefined ? '-' : escapeLikeGo(user)} [${time}] "`;
     }
-    if (fields.referer !== referer || fields.userAgent !== agent) {
-      ({ referer, userAgent: agent } = fields);
-      tail = ` "${escapeLikeGo(referer ?? '')}" "${escapeLikeGo(agent ?? '')}"\n`;
+    if (target !== last?.target || method !== last?.method || httpVersion !== last?.httpVersion) {
+      pieces[1] = `${escapeLikeGo(method)} ${escapeLikeGo(target)} HTTP/${httpVersion}`;
     }
-    const request = `${escapeLikeGo(fields.method)} ${escapeLikeGo(fields.target)} HTTP/${fields.httpVersion}`;
-    return `${head}${request}" ${fields.status} ${fields.bodyBytes}${tail}`;
+    if (fields.status !== last?.status || fields.bodyBytes !== last?.bodyBytes) {
+      pieces[2] = `" ${fields.status} ${fields.bodyBytes}`;
+    }
+    if (last === undefined || referer !== last.referer || fields.userAgent !== last.userAgent) {
+      pieces[3] = ` "${escapeLikeGo(referer ?? '')}" "${escapeLikeGo(fields.userAgent ?? '')}"\n`;
+    }
+    last = fields;
+    return pieces;
   };
 }
 
@@ -62,37 +62,48 @@ export interface AccessedRequest {
   header(name: string): string | undefined;
 }
 
-/** Values of a line: peer, method, target, HTTP version, status, body bytes, Referer, User-Agent. */
-type AccessValues = readonly [
-  string,
-  string,
-  string,
-  string,
-  number,
-  number,
-  string | undefined,
-  string | undefined,
-];
+/** Where the values of a line stand among those that are given. */
+export interface AccessPlaces {
+  readonly remoteAddress: number;
+  readonly method: number;
+  readonly target: number;
+  readonly httpVersion: number;
+  readonly status: number;
+  readonly bodyBytes: number;
+  readonly referer: number;
+  readonly userAgent: number;
+  /** When the request arrived; else the time that is given with the values is that. */
+  readonly receivedAtMs?: number;
+}
 
-/** Prints lines from their values and the time at which the request arrived. */
-export function accessLineMaker(): OfValues<string> {
+/** As `AccessLog.write` gives them. */
+const ownPlaces: AccessPlaces = {
+  remoteAddress: 0,
+  method: 1,
+  target: 2,
+  httpVersion: 3,
+  status: 4,
+  bodyBytes: 5,
+  referer: 6,
+  userAgent: 7,
+};
+
+export function accessLinePieces(places: AccessPlaces = ownPlaces): OfValues<LinePieces> {
   const line = createAccessLines();
   const timeText = createApacheTime();
-  return (timeMs, values) => {
-    const [remoteAddress, method, target, httpVersion, status, bodyBytes, referer, userAgent] =
-      values as AccessValues;
-    return line({
-      remoteAddress,
-      time: timeText(timeMs),
-      method,
-      target,
-      httpVersion,
-      status,
-      bodyBytes,
-      referer,
-      userAgent,
+  const { receivedAtMs } = places;
+  return (timeMs, values) =>
+    line({
+      remoteAddress: values[places.remoteAddress] as string,
+      time: timeText(receivedAtMs === undefined ? timeMs : (values[receivedAtMs] as number)),
+      method: values[places.method] as string,
+      target: values[places.target] as string,
+      httpVersion: values[places.httpVersion] as string,
+      status: values[places.status] as number,
+      bodyBytes: values[places.bodyBytes] as number,
+      referer: values[places.referer] as string | undefined,
+      userAgent: values[places.userAgent] as string | undefined,
     });
-  };
 }
 
 export class AccessLog {
@@ -107,7 +118,7 @@ export class AccessLog {
 
   /** @param sentBytes  Body bytes that went out: 0 for HEAD, less than announced for a broken connection. */
   write(request: AccessedRequest, status: number, sentBytes: number): void {
-    const values: AccessValues = [
+    const values = [
       request.remoteAddress,
       request.method,
       maskedTarget(request.path, request.rawQuery),
@@ -118,6 +129,11 @@ export class AccessLog {
       request.header('user-agent'),
     ];
     this.#writeLine(request.receivedAtMs, values);
+  }
+
+  /** The line as one that is made of another line's values. */
+  lineFrom(places: AccessPlaces): LineAlso {
+    return { output: this.#output, recipe: { kind: 'access', places } };
   }
 
   close(): Promise<void> {

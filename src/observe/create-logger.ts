@@ -8,7 +8,7 @@ import pino from 'pino';
 import { createLineFormat, type FormatChoice } from './create-line-format.ts';
 import { madeValues } from './late-values.ts';
 import { joinedFields, type LineFormat, type LogRecord } from './line-format.ts';
-import type { LineOutput } from './line-output.ts';
+import type { LineAlso, LineOutput } from './line-output.ts';
 import type { LogFields, Logger, LogLevel } from './logger.ts';
 
 /** Sees records as they are logged; must return at once and not throw. */
@@ -17,13 +17,17 @@ export interface LogHook {
   fire(record: LogRecord): void;
 }
 
-/** Logs one more line of a prepared kind; see `LineRecipe`. */
-export type PreparedLine = (values: readonly unknown[]) => void;
+/** Logs one more line of a prepared kind, as of now unless a time is given; see `LineRecipe`. */
+export type PreparedLine = (values: readonly unknown[], timeMs?: number) => void;
 
 /** A Logger that can also prepare lines which are written on every request. */
 export interface LineLogger extends Logger {
-  /** @param keys  Fields that change from line to line, all others are the logger's own. */
-  prepare(level: LogLevel, message: string, keys: readonly string[]): PreparedLine;
+  /**
+   * @param keys  Fields that change from line to line, all others are the logger's own.
+   * @param also  Another line of the same values, written even where this one is not. It may use more values than there
+   *              are keys.
+   */
+  prepare(level: LogLevel, message: string, keys: readonly string[], also?: LineAlso): PreparedLine;
 }
 
 export interface LoggerParts {
@@ -191,25 +195,26 @@ class PinoLogger implements LineLogger {
     return new PinoLogger(this.#pino, this.#output, joined, this.#reportCaller);
   }
 
-  prepare(level: LogLevel, message: string, keys: readonly string[]): PreparedLine {
-    if (!this.isEnabled(level)) {
-      return () => {};
-    }
+  prepare(
+    level: LogLevel,
+    message: string,
+    keys: readonly string[],
+    also?: LineAlso,
+  ): PreparedLine {
     const output = this.#output;
-    if (this.#reportCaller) {
-      return (values) => this.log(level, message, joinedFields({}, keys, values));
+    if (!this.isEnabled(level) || this.#reportCaller) {
+      const writeAlso = also?.output.prepare(also.recipe);
+      return (values, timeMs = output.now()) => {
+        this.log(level, message, joinedFields({}, keys, values));
+        writeAlso?.(timeMs, values);
+      };
     }
-    const writeLine = output.writer.prepare({
-      kind: 'record',
-      format: output.format,
-      level,
-      message,
-      fixed: this.#fields,
-      keys,
-    });
+    const writeLine = output.writer.prepare(
+      { kind: 'record', format: output.format, level, message, fixed: this.#fields, keys },
+      also,
+    );
     const hasHooks = output.hooks.some((hook) => hook.levels.has(level));
-    return (values) => {
-      const timeMs = output.now();
+    return (values, timeMs = output.now()) => {
       // Hooks see the request's id as the line has it.
       const shown = hasHooks ? madeValues(keys, values) : values;
       writeLine(timeMs, shown);

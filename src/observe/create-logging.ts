@@ -30,6 +30,8 @@ export interface Logging {
   readonly requestLog: RequestLog;
   /** `undefined` when `log.accesslog.disabled`. */
   readonly accessLog: AccessLog | undefined;
+  /** Writes what both would: the cheaper way, while they log every request. Else `undefined`. */
+  readonly bothLogs: RequestLog | undefined;
   /** Lines and mails lost so far, for `/debug/vars` and metrics. */
   dropped(): { readonly lines: number; readonly accessLines: number; readonly mails: number };
   /** Sends queued mails and writes pending lines, both within a bound of seconds. Nothing is logged afterwards. */
@@ -96,11 +98,13 @@ export function createLogging(options: LogOptions, parts: LoggingParts): Logging
     hooks,
   });
   const accessLog = accessWriter && new AccessLog(accessWriter);
+  const logsBoth = accessLog !== undefined && logger.isEnabled('info');
 
   return {
     logger,
     requestLog: new RequestLog(logger),
     accessLog,
+    bothLogs: logsBoth ? new RequestLog(logger, accessLog) : undefined,
     dropped: () => ({
       lines: writer.droppedLines,
       accessLines: accessWriter?.droppedLines ?? 0,

@@ -2,8 +2,10 @@
  * What the line formats share: the order of fields, names that clash, and lines planned ahead as pieces.
  */
 
-import { lateKey } from './late-values.ts';
+import { idKey, lateKey } from './late-values.ts';
+import { unprintedKey } from './line-format.ts';
 import type { LogFields } from './logger.ts';
+import { numberedUuidParts } from './uuid.ts';
 
 /** How a format prints one field: lead, value, tail. */
 export interface FieldStyle {
@@ -33,24 +35,44 @@ interface Piece {
   lastText: string | undefined;
 }
 
+/** Prints a part of a line to one or more pieces of it. */
+interface Stretch {
+  readonly pieceCount: number;
+  print(values: readonly unknown[], timeText: string, pieces: string[], at: number): void;
+}
+
 /**
  * The fields of one kind of line, planned ahead: sorted, neighbouring fixed ones joined. Host, agent, user and the
  * like are mostly those of the request before, so what comes again is printed from memory, if it can be as one text
- * for all that stands between two fields that always change (bench/logging.ts).
+ * for all that stands between two fields that change often (bench/logging.ts).
  */
 export class LinePlan {
   readonly #stretches: Stretch[] = [];
+  readonly #pieces: string[];
+  readonly #from: number;
 
-  /** @param timeKey  Printed from the time text that `print` is given, not from a value. */
-  constructor(fixed: LogFields, keys: readonly string[], style: FieldStyle, timeKey?: string) {
+  /**
+   * @param before   Pieces of the line that come first, `after` those that come last.
+   * @param timeKey  Printed in quotes from the time text that `print` is given, not from a value.
+   */
+  constructor(
+    fixed: LogFields,
+    keys: readonly string[],
+    style: FieldStyle,
+    before: readonly string[],
+    after: readonly string[],
+    timeKey?: string,
+  ) {
     const fields: Record<string, unknown> = { ...fixed };
     for (const key of keys) {
-      fields[key] = undefined;
+      if (key !== unprintedKey) {
+        fields[key] = undefined;
+      }
     }
     if (timeKey !== undefined) {
       fields[timeKey] = undefined;
     }
-    let stretch = new Stretch(style, 'as before');
+    let stretch = new FieldsStretch(style);
     for (const key of orderedKeys(fields, style)) {
       const name = style.name(key);
       const index = keys.indexOf(key);
@@ -59,48 +81,69 @@ export class LinePlan {
         continue;
       }
       const make = index < 0 ? undefined : lateKey(key);
-      // Late values differ from line to line; all others are mostly those of the line before.
-      const kind = key === timeKey ? 'time' : make === undefined ? 'as before' : 'fresh';
-      if (kind !== 'as before') {
-        this.#add(stretch);
-        stretch = new Stretch(style, kind);
+      if (key !== timeKey && make === undefined) {
+        stretch.addChanging(style.lead(name), style.tail(name), index, undefined);
+        continue;
       }
-      stretch.addChanging(style.lead(name), style.tail(name), index, make);
-      if (kind !== 'as before') {
-        this.#add(stretch);
-        stretch = new Stretch(style, 'as before');
-      }
+      this.#add(stretch);
+      this.#stretches.push(oftenChanging(key, timeKey, index, style));
+      stretch = new FieldsStretch(style);
     }
     this.#add(stretch);
+    this.#from = before.length;
+    const count = this.#stretches.reduce((sum, { pieceCount }) => sum + pieceCount, 0);
+    this.#pieces = [...before, ...new Array<string>(count).fill(''), ...after];
   }
 
-  /** @param values  In the order of the keys. */
-  print(values: readonly unknown[], timeText: string): string {
-    let line = '';
+  /**
+   * @param values  In the order of the keys.
+   * @returns       `LinePieces`
+   */
+  print(values: readonly unknown[], timeText: string): string[] {
+    let at = this.#from;
     for (const stretch of this.#stretches) {
-      line += stretch.print(values, timeText);
+      stretch.print(values, timeText, this.#pieces, at);
+      at += stretch.pieceCount;
     }
-    return line;
+    return this.#pieces;
   }
 
-  #add(stretch: Stretch): void {
+  #add(stretch: FieldsStretch): void {
     if (stretch.close()) {
       this.#stretches.push(stretch);
     }
   }
 }
 
-class Stretch {
+/** A field that would keep its neighbours from being printed from memory. */
+function oftenChanging(
+  key: string,
+  timeKey: string | undefined,
+  index: number,
+  style: FieldStyle,
+): Stretch {
+  const name = style.name(key);
+  if (key === timeKey) {
+    return new TimeStretch(style.lead(name), style.tail(name));
+  }
+  if (key === idKey) {
+    return new IdStretch(style, name, index);
+  }
+  const stretch = new FieldsStretch(style);
+  stretch.addChanging(style.lead(name), style.tail(name), index, lateKey(key));
+  return stretch;
+}
+
+class FieldsStretch implements Stretch {
+  readonly pieceCount = 1;
   readonly #style: FieldStyle;
-  readonly #kind: 'as before' | 'fresh' | 'time';
   readonly #pieces: Piece[] = [];
   #fixedText = '';
   /** The whole stretch, once all its values had come twice. */
   #lastText: string | undefined;
 
-  constructor(style: FieldStyle, kind: 'as before' | 'fresh' | 'time') {
+  constructor(style: FieldStyle) {
     this.#style = style;
-    this.#kind = kind;
   }
 
   addFixed(text: string): void {
@@ -121,21 +164,14 @@ class Stretch {
     return this.#pieces.length > 0;
   }
 
-  print(values: readonly unknown[], timeText: string): string {
-    const piece = this.#pieces[0] as Piece;
-    switch (this.#kind) {
-      case 'time':
-        return piece.text + timeText + piece.tail;
-      case 'fresh':
-        return freshText(piece, values[piece.index], this.#style);
-      default:
+  print(values: readonly unknown[], _timeText: string, pieces: string[], at: number): void {
+    if (!this.#isAsBefore(values)) {
+      this.#lastText = undefined;
+      pieces[at] = this.#join(values);
+    } else if (this.#lastText === undefined) {
+      this.#lastText = flattened(this.#join(values));
+      pieces[at] = this.#lastText;
     }
-    if (this.#isAsBefore(values)) {
-      this.#lastText ??= flattened(this.#join(values));
-      return this.#lastText;
-    }
-    this.#lastText = undefined;
-    return this.#join(values);
   }
 
   #isAsBefore(values: readonly unknown[]): boolean {
@@ -153,6 +189,64 @@ class Stretch {
       text += piece.index < 0 ? piece.text : pieceText(piece, values[piece.index], this.#style);
     }
     return text;
+  }
+}
+
+class TimeStretch implements Stretch {
+  readonly pieceCount = 1;
+  readonly #lead: string;
+  readonly #tail: string;
+  #lastTime: string | undefined;
+
+  constructor(lead: string, tail: string) {
+    this.#lead = lead;
+    this.#tail = tail;
+  }
+
+  print(_values: readonly unknown[], timeText: string, pieces: string[], at: number): void {
+    if (timeText !== this.#lastTime) {
+      this.#lastTime = timeText;
+      pieces[at] = `${this.#lead}"${timeText}"${this.#tail}`;
+    }
+  }
+}
+
+/** The request's id. A new one differs from that of the line before in three digits, which have a piece of their own. */
+class IdStretch implements Stretch {
+  readonly pieceCount = 3;
+  readonly #style: FieldStyle;
+  readonly #name: string;
+  readonly #index: number;
+  /** What surrounds a new id, quotes included. */
+  readonly #lead: string;
+  readonly #tail: string;
+  #last: { head: string; tail: string } | undefined;
+
+  constructor(style: FieldStyle, name: string, index: number) {
+    this.#style = style;
+    this.#name = name;
+    this.#index = index;
+    const quote = style.value('id')?.split('id')[0] ?? '';
+    this.#lead = style.lead(name) + quote;
+    this.#tail = quote + style.tail(name);
+  }
+
+  print(values: readonly unknown[], _timeText: string, pieces: string[], at: number): void {
+    const known = values[this.#index];
+    if (known !== undefined) {
+      pieces[at] = fieldText(this.#style, this.#name, known);
+      pieces[at + 1] = '';
+      pieces[at + 2] = '';
+      this.#last = undefined;
+      return;
+    }
+    const { head, number, tail } = numberedUuidParts();
+    pieces[at + 1] = number;
+    if (head !== this.#last?.head || tail !== this.#last.tail) {
+      this.#last = { head, tail };
+      pieces[at] = this.#lead + head;
+      pieces[at + 2] = tail + this.#tail;
+    }
   }
 }
 

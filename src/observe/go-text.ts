@@ -107,12 +107,18 @@ export function formatGoDuration(milliseconds: number): string {
     : `${sign}${hours}h${minutes - hours * 60}m${seconds}`;
 }
 
-/** A formatter of times in the process's zone as RFC3339Nano; keeps the text of the current second. */
+/** A formatter of times in the process's zone as RFC3339Nano; keeps the text of the current second and millisecond. */
 export function createRfc3339(): (timeMs: number) => string {
+  let currentMs = Number.NaN;
   let currentSecond = Number.NaN;
   let head = '';
   let zone = '';
+  let text = '';
   return (timeMs) => {
+    if (timeMs === currentMs) {
+      return text;
+    }
+    currentMs = timeMs;
     const second = Math.floor(timeMs / 1000);
     if (second !== currentSecond) {
       currentSecond = second;
@@ -121,7 +127,8 @@ export function createRfc3339(): (timeMs: number) => string {
       const offset = zoneText(date, ':');
       zone = offset === '+00:00' ? 'Z' : offset;
     }
-    return head + fractions[Math.floor(timeMs - second * 1000)] + zone;
+    text = head + fractions[Math.floor(timeMs - second * 1000)] + zone;
+    return text;
   };
 }
 

@@ -4,6 +4,7 @@ import { type FieldStyle, freeKey, LinePlan } from './field-style.ts';
 import { printableValue } from './field-value.ts';
 import { createRfc3339, isPlainInsideQuotes } from './go-text.ts';
 import { type LineFormat, printedLevel } from './line-format.ts';
+import { joined } from './line-output.ts';
 
 export interface JsonNames {
   readonly time: string;
@@ -33,12 +34,12 @@ export function createJsonFormat(names: JsonNames): LineFormat {
       members[freeKey(key, taken)] = value;
     }
     const changing = keys.map((key) => freeKey(key, taken));
-    const plan = new LinePlan(members, changing, style, names.time);
-    return (timeMs, values) => `{${plan.print(values, `"${timeText(timeMs)}"`)}}\n`;
+    const plan = new LinePlan(members, changing, style, ['{'], ['}\n'], names.time);
+    return (timeMs, values) => plan.print(values, timeText(timeMs));
   };
   return {
     format: ({ level, timeMs, message, fields }) =>
-      template(level, message, fields, [])(timeMs, []),
+      joined(template(level, message, fields, [])(timeMs, [])),
     template,
   };
 }

@@ -6,9 +6,12 @@
 import { formatGoDuration } from './go-text.ts';
 import { numberedUuidV7 } from './uuid.ts';
 
+/** Its value is new in each line, unless the client or somebody else has seen one. */
+export const idKey = 'http.request.id';
+
 const lateKeys: ReadonlyMap<string, (value: unknown) => unknown> = new Map([
   // Nobody has seen it yet, so whoever prints it may choose it.
-  ['http.request.id', (value: unknown): unknown => value ?? numberedUuidV7()],
+  [idKey, (value: unknown): unknown => value ?? numberedUuidV7()],
   ['http.response.duration', durationText],
   ['timing.auth', durationText],
   ['timing.hash', durationText],

@@ -4,8 +4,11 @@
  */
 
 import { madeValues } from './late-values.ts';
-import type { OfValues } from './line-output.ts';
+import type { LinePieces, OfValues } from './line-output.ts';
 import type { LogFields, LogLevel } from './logger.ts';
+
+/** Key of a value that no format prints: another line of the same values does. */
+export const unprintedKey = '';
 
 export interface LogRecord {
   readonly level: LogLevel;
@@ -26,7 +29,7 @@ export interface LineFormat {
     message: string,
     fixed: LogFields,
     keys: readonly string[],
-  ): OfValues<string>;
+  ): OfValues<LinePieces>;
 }
 
 /** `warning` in full, as existing log filters expect. */
@@ -43,7 +46,9 @@ export function joinedFields(
   const fields: Record<string, unknown> = { ...fixed };
   const made = madeValues(keys, values);
   for (const [index, key] of keys.entries()) {
-    fields[key] = made[index];
+    if (key !== unprintedKey) {
+      fields[key] = made[index];
+    }
   }
   return fields;
 }

@@ -6,14 +6,16 @@
  *   write ──> chunks of bytes ──(chunk full, timer, flush)──> one fs.writev in flight ──> fd
  *                 └─ beyond the bound: lines are dropped and counted
  *
+ * With `mayWait` a regular file is written at once, until a write shows that its disk is slow.
+ *
  * Not pino's own destination: its exit flush never returns once the reader is gone or the disk is full, and it
  * measures the whole buffer again for each line.
  */
 
-import { writeSync, writev } from 'node:fs';
+import { fstatSync, writeSync, writev, writevSync } from 'node:fs';
 import { within } from '../within.ts';
 import { lineMaker } from './line-maker.ts';
-import type { LineOutput, LineRecipe, OfValues } from './line-output.ts';
+import type { LineAlso, LineOutput, LineRecipe, OfValues } from './line-output.ts';
 
 export interface LineWriterOptions {
   /** Longest time that a line waits for company. */
@@ -29,6 +31,11 @@ export interface LineWriterOptions {
   readonly sharesPipe?: boolean;
   /** Writes nothing before `release`: another writer still has to finish with the descriptor. */
   readonly isHeld?: boolean;
+  /**
+   * This thread may wait for a disk: a regular file is written without the way over the thread pool, which costs several
+   * times the write itself and takes the processor from others twice.
+   */
+  readonly mayWait?: boolean;
   /** Called once output flows again, with the number of lines dropped since the last call. */
   readonly onDropped?: (lines: number) => void;
 }
@@ -36,6 +43,8 @@ export interface LineWriterOptions {
 const retryAfterMs = 100;
 const exitPatienceMs = 500;
 const maxChunksAtOnce = 16;
+/** A write that takes so long waits for its disk, not for a processor: lines then pile up here rather than in front. */
+const slowWriteMs = 100;
 /** Memory for chunks to come; more is only needed behind a slow reader. */
 const maxSpareChunks = 4;
 /** PIPE_BUF of Linux: POSIX promises that so much is never mixed with the writes of others. */
@@ -57,6 +66,7 @@ export class LineWriter implements LineOutput {
   #inFlight: Buffer[] | undefined;
   #timer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
+  #isWaiting: boolean;
   #isBroken = false;
   #isClosed = false;
   #droppedSinceReport = 0;
@@ -71,12 +81,14 @@ export class LineWriter implements LineOutput {
       limitBytes: 4 * 1024 * 1024,
       sharesPipe: false,
       isHeld: false,
+      mayWait: false,
       onDropped: () => {},
       ...options,
     };
     this.#chunkBytes = this.#options.sharesPipe ? atomicBytes : this.#options.chunkBytes;
     this.#lastChunk = Buffer.allocUnsafeSlow(this.#chunkBytes);
     this.#inFlight = this.#options.isHeld ? [] : undefined;
+    this.#isWaiting = this.#options.mayWait && isRegularFile(fd);
     process.on('exit', this.#onExit);
   }
 
@@ -84,18 +96,17 @@ export class LineWriter implements LineOutput {
     return this.#droppedTotal;
   }
 
-  prepare(recipe: LineRecipe): OfValues<void> {
+  prepare(recipe: LineRecipe, also?: LineAlso): OfValues<void> {
     const make = lineMaker(recipe);
-    return (timeMs, values) => this.write(make(timeMs, values));
+    const writeAlso = also?.output.prepare(also.recipe);
+    return (timeMs, values) => {
+      this.write(make(timeMs, values));
+      writeAlso?.(timeMs, values);
+    };
   }
 
   write(line: string): void {
-    if (this.#isBroken || this.#isClosed) {
-      return;
-    }
-    if (this.#pendingBytes + line.length > this.#options.limitBytes) {
-      this.#droppedSinceReport += 1;
-      this.#droppedTotal += 1;
+    if (!this.#takes(line.length)) {
       return;
     }
     const roomBytes = this.#chunkBytes - this.#lastBytes;
@@ -106,14 +117,23 @@ export class LineWriter implements LineOutput {
         return;
       }
     }
-    const bytes = this.#lastChunk.write(line, this.#lastBytes, 'utf8');
-    this.#lastBytes += bytes;
-    this.#pendingBytes += bytes;
-    if (this.#fullChunks.length > 0 || this.#lastBytes === this.#chunkBytes) {
-      this.flush();
-    } else {
-      this.#startTimer();
+    this.#added(this.#lastChunk.write(line, this.#lastBytes, 'utf8'));
+  }
+
+  /** As `write`, of a line in UTF-8. The bytes are copied. */
+  writeBytes(line: Uint8Array): void {
+    if (!this.#takes(line.length)) {
+      return;
     }
+    if (line.length > this.#chunkBytes - this.#lastBytes) {
+      this.#beginChunk();
+      if (line.length > this.#chunkBytes) {
+        this.#addLong(Buffer.from(line));
+        return;
+      }
+    }
+    this.#lastChunk.set(line, this.#lastBytes);
+    this.#added(line.length);
   }
 
   /** Ends `isHeld`. */
@@ -163,7 +183,9 @@ export class LineWriter implements LineOutput {
   async drained(): Promise<void> {
     while (this.#inFlight !== undefined || this.#pendingBytes > 0) {
       this.flush();
-      await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+      if (this.#inFlight !== undefined) {
+        await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+      }
     }
   }
 
@@ -171,8 +193,8 @@ export class LineWriter implements LineOutput {
     if (this.#isClosed) {
       return;
     }
-    this.flush();
     this.#isClosed = true;
+    this.flush();
     if (this.#inFlight !== undefined) {
       await within(patienceMs, new Promise<void>((resolve) => this.#idleWaiters.push(resolve)));
     }
@@ -182,20 +204,41 @@ export class LineWriter implements LineOutput {
 
   /** @param chunks  What is left of those in flight. */
   #writeInFlight(chunks: Buffer[]): void {
+    if (this.#isWaiting) {
+      this.#writeWaiting(chunks);
+      return;
+    }
     writev(this.#fd, chunks, (error, writtenBytes) => {
-      if (error !== null) {
+      if (error === null) {
+        this.#wrote(chunks, writtenBytes);
+      } else {
         this.#failed(error, chunks);
-        return;
       }
-      const rest = without(chunks, writtenBytes);
-      if (rest.length > 0) {
-        this.#writeInFlight(rest);
-        return;
-      }
-      this.#reuse(this.#inFlight ?? []);
-      this.#inFlight = undefined;
-      this.#flows();
     });
+  }
+
+  #writeWaiting(chunks: Buffer[]): void {
+    const sinceMs = performance.now();
+    let writtenBytes: number;
+    try {
+      writtenBytes = writevSync(this.#fd, chunks);
+    } catch (error) {
+      this.#failed(error as NodeJS.ErrnoException, chunks);
+      return;
+    }
+    this.#isWaiting = performance.now() - sinceMs < slowWriteMs;
+    this.#wrote(chunks, writtenBytes);
+  }
+
+  #wrote(chunks: Buffer[], writtenBytes: number): void {
+    const rest = without(chunks, writtenBytes);
+    if (rest.length > 0) {
+      this.#writeInFlight(rest);
+      return;
+    }
+    this.#reuse(this.#inFlight ?? []);
+    this.#inFlight = undefined;
+    this.#flows();
   }
 
   #failed(error: NodeJS.ErrnoException, chunks: Buffer[]): void {
@@ -225,6 +268,30 @@ export class LineWriter implements LineOutput {
     }
     if (this.#inFlight === undefined) {
       this.#wakeWaiters();
+    }
+  }
+
+  /** Whether a line of so many bytes or more is taken; if not for want of room, it is counted. */
+  #takes(bytes: number): boolean {
+    if (this.#isBroken || this.#isClosed) {
+      return false;
+    }
+    if (this.#pendingBytes + bytes > this.#options.limitBytes) {
+      this.#droppedSinceReport += 1;
+      this.#droppedTotal += 1;
+      return false;
+    }
+    return true;
+  }
+
+  /** A line is in the last chunk. */
+  #added(bytes: number): void {
+    this.#lastBytes += bytes;
+    this.#pendingBytes += bytes;
+    if (this.#fullChunks.length > 0 || this.#lastBytes === this.#chunkBytes) {
+      this.flush();
+    } else {
+      this.#startTimer();
     }
   }
 
@@ -268,6 +335,15 @@ export class LineWriter implements LineOutput {
     for (const wake of this.#idleWaiters.splice(0)) {
       wake();
     }
+  }
+}
+
+function isRegularFile(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFile();
+  } catch {
+    // Closed already: the first write tells.
+    return false;
   }
 }
 

@@ -3,19 +3,13 @@
  * Lines are prepared once per outcome, since this runs on every request (bench/logging.ts).
  */
 
+import type { AccessedRequest, AccessLog, AccessPlaces } from './access-log.ts';
 import type { LineLogger, PreparedLine } from './create-logger.ts';
 import { errorChainText } from './field-value.ts';
+import { unprintedKey } from './line-format.ts';
 import type { LogLevel } from './logger.ts';
 import { maskedTarget, maskQuery } from './mask-query.ts';
 import { numberedUuidV7 } from './uuid.ts';
-
-/** The part of a request that is logged; http's Exchange fits. */
-export interface LoggedRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly rawQuery: string;
-  header(name: string): string | undefined;
-}
 
 /** One entry of the reply's error document, and what only the log may see. */
 export interface LoggedError {
@@ -35,7 +29,7 @@ export interface PhaseTimes {
 }
 
 export interface RequestFacts {
-  readonly request: LoggedRequest;
+  readonly request: AccessedRequest;
   /** The client's, or one that something else than the log shows; absent: the line gets a new one. */
   readonly id?: string | undefined;
   /** From `clientAddress`. */
@@ -45,6 +39,8 @@ export interface RequestFacts {
   readonly sentBytes: number;
   readonly responseContentType?: string | undefined;
   readonly durationMs: number;
+  /** Time of the line; absent: now. */
+  readonly endedAtMs?: number | undefined;
   readonly repository?: string | undefined;
   /** Tag or digest as it stands in the path of a manifest. */
   readonly reference?: string | undefined;
@@ -73,9 +69,27 @@ const requestKeys = [
   'vars.name',
   'vars.reference',
   'vars.uuid',
+  // What only the access line shows: HTTP version, peer, time of arrival.
+  unprintedKey,
+  unprintedKey,
+  unprintedKey,
 ] as const;
 const phaseKeys = ['timing.auth', 'timing.hash', 'timing.storage'] as const;
 const errorKeys = ['err.code', 'err.count', 'err.detail', 'err.message', 'error'] as const;
+
+const placeOf = (key: (typeof requestKeys)[number]): number => requestKeys.indexOf(key);
+const unprintedPlace = placeOf(unprintedKey);
+const accessPlaces: AccessPlaces = {
+  remoteAddress: unprintedPlace + 1,
+  method: placeOf('http.request.method'),
+  target: placeOf('http.request.uri'),
+  httpVersion: unprintedPlace,
+  status: placeOf('http.response.status'),
+  bodyBytes: placeOf('http.response.written'),
+  referer: placeOf('http.request.referer'),
+  userAgent: placeOf('http.request.useragent'),
+  receivedAtMs: unprintedPlace + 2,
+};
 
 const completed = 'response completed';
 const completedWithError = 'response completed with error';
@@ -87,11 +101,13 @@ export class RequestLog {
   readonly #refused: PreparedLine;
   readonly #failed: PreparedLine;
 
-  constructor(logger: LineLogger) {
+  /** @param accessLog  Given: its line of each request is written too, of the same record and so at half the cost. */
+  constructor(logger: LineLogger, accessLog?: AccessLog) {
     this.wantsPhases = logger.isEnabled('debug');
-    const keys = this.wantsPhases ? [...requestKeys, ...phaseKeys] : [...requestKeys];
+    const also = accessLog?.lineFrom(accessPlaces);
+    const keys = [...requestKeys, ...(this.wantsPhases ? phaseKeys : [])];
     const prepare = (level: LogLevel, message: string, more: readonly string[]): PreparedLine =>
-      logger.prepare(level, message, [...keys, ...more]);
+      logger.prepare(level, message, [...keys, ...more], also);
     this.#succeeded = prepare('info', completed, []);
     // Distribution logs every 4xx as an error, a client's `docker pull` of a missing tag among them. Operators alert
     // on errors, so only what the registry itself got wrong is one.
@@ -107,7 +123,7 @@ export class RequestLog {
     }
     const [error] = facts.errors ?? [];
     if (facts.status < 400 && error === undefined) {
-      this.#succeeded(values);
+      this.#succeeded(values, facts.endedAtMs);
       return;
     }
     // One line per request: a document of many errors (a manifest with missing layers) shows the first and a count.
@@ -119,7 +135,7 @@ export class RequestLog {
       error?.message,
       error?.cause === undefined ? undefined : errorChainText(error.cause),
     );
-    (facts.status >= 500 ? this.#failed : this.#refused)(values);
+    (facts.status >= 500 ? this.#failed : this.#refused)(values, facts.endedAtMs);
   }
 }
 
@@ -143,6 +159,9 @@ function requestValues(facts: RequestFacts): unknown[] {
     facts.repository,
     facts.reference,
     facts.uploadId,
+    request.httpVersion,
+    request.remoteAddress,
+    request.receivedAtMs,
   ];
 }
 

@@ -4,7 +4,7 @@ import { type FieldStyle, fieldText, freeKey, LinePlan, orderedKeys } from './fi
 import { plainText, printableValue } from './field-value.ts';
 import { createRfc3339, isPlainInsideQuotes, quoteLikeGo } from './go-text.ts';
 import { joinedFields, type LineFormat, type LogRecord, printedLevel } from './line-format.ts';
-import type { OfValues } from './line-output.ts';
+import type { LinePieces, OfValues } from './line-output.ts';
 import type { LogLevel } from './logger.ts';
 
 const unquoted = /^[A-Za-z0-9\-._/@^+]*$/;
@@ -34,10 +34,14 @@ export function createTextFormat(): LineFormat {
       }
       return `${line}\n`;
     },
-    template(level, message, fixed, keys): OfValues<string> {
+    template(level, message, fixed, keys): OfValues<LinePieces> {
       const head = headOf(level, message);
-      const plan = new LinePlan(fixed, keys, style);
-      return (timeMs, values) => `time="${timeText(timeMs)}${head}${plan.print(values, '')}\n`;
+      const plan = new LinePlan(fixed, keys, style, ['time="', '', head], ['\n']);
+      return (timeMs, values) => {
+        const pieces = plan.print(values, '');
+        pieces[1] = timeText(timeMs);
+        return pieces;
+      };
     },
   };
 }
@@ -93,7 +97,8 @@ export function createTerminalFormat(startMs: number): LineFormat {
   };
   return {
     format,
-    template: (level, message, fixed, keys) => (timeMs, values) =>
+    template: (level, message, fixed, keys) => (timeMs, values) => [
       format({ level, timeMs, message, fields: joinedFields(fixed, keys, values) }),
+    ],
   };
 }

@@ -45,19 +45,32 @@ const idsPerTail = 4096;
 let numbers: readonly string[] = [];
 let nextNumber = idsPerTail;
 let numberedTimeMs = Number.NaN;
-let numberedHead = '';
-let numberedTail = '';
+
+/** A UUID in parts to be joined; the outer ones are mostly those of the one before. */
+export interface UuidParts {
+  head: string;
+  number: string;
+  tail: string;
+}
 
 /**
  * A fresh UUIDv7 for what is logged by the ten thousand a second: those of one millisecond share their random digits
  * and count up in `rand_a` (RFC 9562, 6.2, method 1), a fifth of the cost. Whoever knows one can guess its neighbours.
  */
 export function numberedUuidV7(timeMs: number = Date.now()): string {
+  const { head, number, tail } = numberedUuidParts(timeMs);
+  return head + number + tail;
+}
+
+const parts: UuidParts = { head: '', number: '', tail: '' };
+
+/** `numberedUuidV7` in its parts, which are valid until the next call. */
+export function numberedUuidParts(timeMs: number = Date.now()): UuidParts {
   if (timeMs !== numberedTimeMs || nextNumber === idsPerTail) {
     const id = uuidV7(timeMs);
     numberedTimeMs = timeMs;
-    numberedHead = id.slice(0, 15);
-    numberedTail = id.slice(18);
+    parts.head = id.slice(0, 15);
+    parts.tail = id.slice(18);
     nextNumber = 0;
   }
   if (numbers.length === 0) {
@@ -65,7 +78,7 @@ export function numberedUuidV7(timeMs: number = Date.now()): string {
       number.toString(16).padStart(3, '0'),
     );
   }
-  const id = numberedHead + numbers[nextNumber] + numberedTail;
+  parts.number = numbers[nextNumber] as string;
   nextNumber += 1;
-  return id;
+  return parts;
 }

@@ -60,8 +60,8 @@ export function createLinePutter(ring: RingWriter, tag: number): OfValues<Put> {
   };
 }
 
-/** Prints the lines of the putter of the same kind from their records. */
-export function createLineTaker(ring: RingReader, make: OfValues<string>): () => string {
+/** Does something with the values of each record of the putter of the same kind. They are valid until the next. */
+export function createLineTaker<T>(ring: RingReader, make: OfValues<T>): () => T {
   const values: unknown[] = new Array<unknown>(maxValues).fill(undefined);
   return () => {
     const timeMs = ring.number();

@@ -4,13 +4,21 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { lineMaker } from '../line-maker.ts';
+import { linePieces } from '../line-maker.ts';
+import type { OfValues } from '../line-output.ts';
 import { LineWriter } from '../line-writer.ts';
 import { createLineTaker } from './changed-values.ts';
-import { type FromLogThread, type LogThreadStart, type ToLogThread, word } from './protocol.ts';
+import { createLineBytes } from './line-bytes.ts';
+import {
+  type FromLogThread,
+  type LineKind,
+  type LogThreadStart,
+  type ToLogThread,
+  word,
+} from './protocol.ts';
 import { RingReader } from './record-ring.ts';
 
-/** Short, so that a look never takes the processor for long from whoever talks to the registry. */
+/** Short: a look that takes the processor for long leaves few connections nothing to send (bench/logs.ts). */
 const lookEveryMs = 4;
 /** Looks without a record until it sleeps. */
 const looksUntilSleep = 250;
@@ -24,16 +32,28 @@ const writers = outputs.map(
     new LineWriter(fd, {
       ...options,
       isHeld: true,
+      mayWait: true,
       onDropped: (lines) => tell({ kind: 'dropped', output, lines }),
     }),
 );
 const takers = [
   ...writers.map((writer) => () => writer.write(reader.text())),
-  ...kinds.map(({ output, recipe }) => {
-    const take = createLineTaker(reader, lineMaker(recipe));
-    return () => writers[output]?.write(take());
+  ...kinds.map((lines) => {
+    const writes = lines.map(lineWriter);
+    return createLineTaker(reader, (timeMs, values) => {
+      for (const write of writes) {
+        write(timeMs, values);
+      }
+    });
   }),
 ];
+
+function lineWriter({ output, recipe }: LineKind): OfValues<void> {
+  const make = linePieces(recipe);
+  const toBytes = createLineBytes();
+  const writer = writers[output];
+  return (timeMs, values) => writer?.writeBytes(toBytes(make(timeMs, values)));
+}
 
 let emptyLooks = 0;
 let timer: NodeJS.Timeout | undefined;

@@ -10,19 +10,18 @@
 import { Worker } from 'node:worker_threads';
 import { threadFile } from '../../thread-file.ts';
 import { within } from '../../within.ts';
-import { lineMaker } from '../line-maker.ts';
-import type { LineOutput, LineRecipe, OfValues } from '../line-output.ts';
+import type { LineOutput } from '../line-output.ts';
 import { LineWriter } from '../line-writer.ts';
-import { createLinePutter, type Put } from './changed-values.ts';
 import {
   type FromLogThread,
-  type LineKind,
   type LogThreadStart,
   type OutputSpec,
+  type RecordKind,
   type ToLogThread,
   word,
 } from './protocol.ts';
-import { createRingMemory, maxValueBytes, RingWriter } from './record-ring.ts';
+import { createRingMemory, RingWriter } from './record-ring.ts';
+import { ThreadedOutput } from './threaded-output.ts';
 
 /** At 60,000 requests a second the thread may be without a processor for a fifth of a second. */
 const ringBytes = 2 * 1024 * 1024;
@@ -57,10 +56,12 @@ interface Running {
 export class LogThread {
   /** In the order of the specs. */
   readonly outputs: readonly LineOutput[];
+  /** No record may then hold lines of several outputs. */
+  hasClosedOutput = false;
   readonly #parts: LogThreadParts;
   readonly #specs: readonly OutputSpec[];
   readonly #writers: readonly LineWriter[];
-  readonly #kinds: LineKind[] = [];
+  readonly #kinds: RecordKind[] = [];
   readonly #drains: Map<number, () => void> = new Map();
   #running: Running | undefined;
   /** Of the thread that runs or ran. */
@@ -91,18 +92,18 @@ export class LogThread {
   }
 
   /** @returns the tag of its records, `undefined` once the thread takes no new kinds */
-  addKind(kind: LineKind): number | undefined {
+  addKind(kind: RecordKind): number | undefined {
     return this.#running === undefined
       ? this.#specs.length + this.#kinds.push(kind) - 1
       : undefined;
   }
 
-  /** A prepared line was written here. */
-  count(): void {
+  /** Prepared lines were written here. */
+  count(lines: number): void {
     if (this.#isHereForGood || this.#running !== undefined) {
       return;
     }
-    this.#lines += 1;
+    this.#lines += lines;
     if (this.#lines < (this.#parts.busyLines ?? defaultBusyLines)) {
       return;
     }
@@ -288,112 +289,3 @@ export class LogThread {
     }
   }
 }
-
-/** One output of a LogThread. */
-class ThreadedOutput implements LineOutput {
-  readonly #thread: LogThread;
-  readonly #index: number;
-  readonly #writer: LineWriter;
-  /** Lines for which the ring had no room. */
-  #dropped = 0;
-  #droppedSinceReport = 0;
-  #isClosed = false;
-
-  constructor(thread: LogThread, index: number, writer: LineWriter) {
-    this.#thread = thread;
-    this.#index = index;
-    this.#writer = writer;
-  }
-
-  get droppedLines(): number {
-    return this.#writer.droppedLines + this.#dropped + this.#thread.droppedLines(this.#index);
-  }
-
-  write(line: string): void {
-    const { ring } = this.#thread;
-    if (ring === undefined) {
-      this.#writer.write(line);
-    } else if (!this.#isClosed) {
-      this.#putText(ring, line);
-    }
-  }
-
-  prepare(recipe: LineRecipe): OfValues<void> {
-    const thread = this.#thread;
-    const make = lineMaker(recipe);
-    const tag = thread.addKind({ output: this.#index, recipe });
-    let put: OfValues<Put> | undefined;
-    return (timeMs, values) => {
-      const { ring } = thread;
-      if (ring === undefined) {
-        this.#writer.write(make(timeMs, values));
-        thread.count();
-        return;
-      }
-      if (this.#isClosed) {
-        return;
-      }
-      put ??= tag === undefined ? alwaysOdd : createLinePutter(ring, tag);
-      const outcome = put(timeMs, values);
-      if (outcome === 'odd') {
-        this.#putText(ring, make(timeMs, values));
-      } else {
-        this.#afterPut(outcome === 'put');
-      }
-    };
-  }
-
-  flush(): void {
-    if (this.#thread.ring === undefined) {
-      this.#writer.flush();
-    } else {
-      this.#thread.hurry(this.#index);
-    }
-  }
-
-  flushSync(): void {
-    if (this.#thread.ring === undefined) {
-      this.#writer.flushSync();
-    } else {
-      this.#thread.drainSync();
-    }
-  }
-
-  async close(patienceMs = 2000): Promise<void> {
-    if (!this.#isClosed) {
-      this.#isClosed = true;
-      await this.#thread.drain(patienceMs);
-      await this.#writer.close(patienceMs);
-    }
-  }
-
-  #putText(ring: RingWriter, line: string): void {
-    const maxBytes = maxValueBytes(line);
-    if (maxBytes > ring.maxRecordBytes) {
-      this.#thread.sendText(this.#index, line);
-      return;
-    }
-    const hasRoom = ring.begin(this.#index, maxBytes);
-    if (hasRoom) {
-      ring.text(line);
-      ring.end();
-    }
-    this.#afterPut(hasRoom);
-  }
-
-  #afterPut(isPut: boolean): void {
-    if (!isPut) {
-      this.#dropped += 1;
-      this.#droppedSinceReport += 1;
-      return;
-    }
-    this.#thread.ensureAwake();
-    if (this.#droppedSinceReport > 0) {
-      const lines = this.#droppedSinceReport;
-      this.#droppedSinceReport = 0;
-      this.#thread.tellDropped(this.#index, lines);
-    }
-  }
-}
-
-const alwaysOdd: OfValues<Put> = () => 'odd';

@@ -18,11 +18,14 @@ export interface LineKind {
   readonly recipe: LineRecipe;
 }
 
+/** What is made of the values of one record. */
+export type RecordKind = readonly LineKind[];
+
 /** Records with the tag of an output hold text, those with a tag beyond, values of the kind at `tag - outputs.length`. */
 export interface LogThreadStart {
   readonly memory: RingMemory;
   readonly outputs: readonly OutputSpec[];
-  readonly kinds: readonly LineKind[];
+  readonly kinds: readonly RecordKind[];
 }
 
 /** Control words of the ring's memory. */

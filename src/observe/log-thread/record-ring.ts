@@ -12,6 +12,8 @@ const unitBytes = 8;
 const positionMask = 2 ** 30 - 1;
 const headerBytes = 8;
 const roomWaitMs = 250;
+/** Records after which the writer is told how far the reader is: each time costs both of them. */
+const recordsPerTail = 64;
 
 /** The shared control words. */
 const word = { head: 0, tail: 1 } as const;
@@ -217,10 +219,13 @@ export class RingReader {
       this.#at = offset * unitBytes + headerBytes;
       take(this.#view.getUint32(offset * unitBytes + 4, true));
       this.#tail = (this.#tail + units) & positionMask;
-      Atomics.store(this.#control, word.tail, this.#tail);
       records += 1;
+      if (records % recordsPerTail === 0) {
+        Atomics.store(this.#control, word.tail, this.#tail);
+      }
     }
     if (records > 0) {
+      Atomics.store(this.#control, word.tail, this.#tail);
       Atomics.notify(this.#control, word.tail);
     }
     return records;

@@ -5,6 +5,7 @@ import {
   createAccessLines,
 } from '../../../src/observe/access-log.ts';
 import { createApacheTime } from '../../../src/observe/go-text.ts';
+import { joined } from '../../../src/observe/line-output.ts';
 import { LineWriter } from '../../../src/observe/line-writer.ts';
 import { aLogFile } from '../../support/log-file.ts';
 
@@ -20,7 +21,7 @@ const usual: AccessFields = {
   userAgent: 'docker/27.0 (linux)',
 };
 
-const accessLine = (fields: AccessFields): string => createAccessLines()(fields);
+const accessLine = (fields: AccessFields): string => joined(createAccessLines()(fields));
 
 describe('createAccessLines', () => {
   it('is Apache combined', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createLineFormat, type FormatName } from '../../../src/observe/create-line-format.ts';
 import { createRfc3339 } from '../../../src/observe/go-text.ts';
-import type { OfValues } from '../../../src/observe/line-output.ts';
+import { joined, type LinePieces, type OfValues } from '../../../src/observe/line-output.ts';
 import type { LogFields, LogLevel } from '../../../src/observe/logger.ts';
 import { Secret } from '../../../src/options/secret.ts';
 import { Dice } from '../../support/pushing-writer.ts';
@@ -144,7 +144,7 @@ describe('templates', () => {
         for (const [index, key] of keys.entries()) {
           fields[key] = values[index];
         }
-        expect(template(timeMs, values)).toBe(
+        expect(joined(template(timeMs, values))).toBe(
           format.format({ level: 'info', timeMs, message: 'response completed', fields }),
         );
       }
@@ -156,7 +156,7 @@ describe('templates', () => {
     (name) => {
       const format = createLineFormat({ name, startMs: timeMs });
       const changing = ['http.b', 'http.request.id', 'http.a', 'http.response.duration', 'list'];
-      const makeTemplate = (): OfValues<string> =>
+      const makeTemplate = (): OfValues<LinePieces> =>
         format.template('info', 'response completed', fixed, changing);
       const template = makeTemplate();
       const list = ['changes'];
@@ -173,8 +173,27 @@ describe('templates', () => {
         // Mostly as the line before, as real ones are.
         const values = pools.map((pool) => pool[Math.max(0, dice.roll(6) - 3)]);
         const atMs = timeMs + dice.roll(3);
-        expect(template(atMs, values)).toBe(makeTemplate()(atMs, values));
+        expect(joined(template(atMs, values))).toBe(joined(makeTemplate()(atMs, values)));
       }
+    },
+  );
+
+  it.each(['text', 'json', 'logstash', 'terminal'] as const)(
+    'of %s give each line without an id a whole one of its own, also after one with an id',
+    (name) => {
+      const format = createLineFormat({ name, startMs: timeMs });
+      const template = format.template('info', 'response completed', {}, ['http.request.id']);
+      const printed = Array.from({ length: 300 }, (_, index) =>
+        joined(template(timeMs, [index % 3 === 0 ? `client's ${index}` : undefined])),
+      );
+      const own = printed.flatMap(
+        (line) =>
+          /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}(?=["\s])/.exec(
+            line,
+          )?.[0] ?? [],
+      );
+      expect(new Set(own).size).toBe(200);
+      expect(printed.filter((line) => line.includes("client's"))).toHaveLength(100);
     },
   );
 });

@@ -53,6 +53,61 @@ describe('createLogging', () => {
     header: () => undefined,
   };
 
+  it.each([
+    ['info', {}],
+    ['debug', {}],
+    ['info with callers', { reportcaller: true }],
+    ['info with a hook', { hooks: [mailTo('127.0.0.1:9', { levels: ['info'] })] }],
+  ] as [string, Partial<LogOptions>][])(
+    'writes both lines at once as each alone, at %s',
+    async (name, more) => {
+      const logging = start({
+        ...more,
+        level: name === 'debug' ? 'debug' : 'info',
+        formatter: 'json',
+      });
+      const error = { code: 'NAME_UNKNOWN', message: 'no', detail: { of: 'things' } };
+      for (const [status, errors] of [[200], [404, [error]], [500, [error, error]]] as const) {
+        const facts = {
+          request: {
+            ...request,
+            rawQuery: '_state=abcdefghijklmnop',
+            header: (key: string) => `${key} "ü"`,
+          },
+          id: `id-${status}`,
+          clientAddress: '192.0.2.9',
+          status,
+          sentBytes: status,
+          durationMs: 1.5,
+          phases: { auth: 1 },
+          ...(errors === undefined ? {} : { errors }),
+        };
+        logging.accessLog?.write(facts.request, status, status);
+        logging.requestLog.write(facts);
+        logging.bothLogs?.write(facts);
+      }
+      await logging.close();
+      for (const file of [stdout, stderr]) {
+        const lines = file
+          .lines()
+          .filter((line) => file === stdout || line.includes('http.response.status'))
+          .map((line) => line.replace(/"time":"[^"]+"/, ''));
+        expect(lines).toHaveLength(6);
+        for (const at of [0, 2, 4]) {
+          expect(lines[at + 1]).toBe(lines[at]);
+        }
+      }
+    },
+  );
+
+  it('writes both lines at once only while both logs tell of each request', async () => {
+    for (const more of [{ level: 'warn' }, { accesslog: { disabled: true } }] as const) {
+      const logging = start(more);
+      expect(logging.bothLogs).toBeUndefined();
+      await logging.close();
+    }
+  });
+
   it('puts the application log on stderr and the access log on stdout', async () => {
     const logging = start({ fields: { service: 'registry' } });
     logging.logger.info('listening');

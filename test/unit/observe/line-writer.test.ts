@@ -77,6 +77,80 @@ describe('LineWriter', () => {
     await writer.close();
   });
 
+  it.each([false, true])(
+    'writes bytes as it writes text, in order (a thread that may wait: %s)',
+    async (mayWait) => {
+      const writer = new LineWriter(file.fd, { flushAfterMs: 3_600_000, chunkBytes: 64, mayWait });
+      const lines = Array.from({ length: 500 }, (_, index) => 'ü'.repeat(index % 50) + index);
+      for (const [index, line] of lines.entries()) {
+        if (index % 2 === 0) {
+          writer.write(`${line}\n`);
+        } else {
+          writer.writeBytes(Buffer.from(`${line}\n`));
+        }
+      }
+      await writer.drained();
+      expect(file.lines()).toEqual(lines);
+      writer.write('last\n');
+      await writer.close();
+      expect(file.lines().at(-1)).toBe('last');
+    },
+  );
+
+  it('has written a full chunk when it returns, on a thread that may wait', async () => {
+    const writer = new LineWriter(file.fd, {
+      flushAfterMs: 3_600_000,
+      chunkBytes: 10,
+      mayWait: true,
+    });
+    writer.write('12345678\n');
+    expect(file.text()).toBe('');
+    writer.write('more\n');
+    expect(file.text()).toBe('12345678\n');
+    await writer.close();
+    expect(file.text()).toBe('12345678\nmore\n');
+  });
+
+  it('catches up with all that had to wait, in the smallest writes', async () => {
+    const writer = new LineWriter(file.fd, {
+      flushAfterMs: 3_600_000,
+      isHeld: true,
+      mayWait: true,
+      sharesPipe: true,
+    });
+    const line = `${'x'.repeat(2000)}\n`;
+    const count = 2000;
+    for (let written = 0; written < count; written += 1) {
+      writer.write(line);
+    }
+    expect(file.text()).toBe('');
+    writer.release();
+    await writer.drained();
+    expect(writer.droppedLines).toBe(0);
+    expect(file.text()).toBe(line.repeat(count));
+    await writer.close();
+  });
+
+  it('leaves a disk that makes it wait to the thread pool', async () => {
+    const clock = vi.spyOn(performance, 'now');
+    for (const atMs of [0, 100]) {
+      clock.mockReturnValueOnce(atMs);
+    }
+    const writer = new LineWriter(file.fd, {
+      flushAfterMs: 3_600_000,
+      chunkBytes: 10,
+      mayWait: true,
+    });
+    writer.write('12345678\n');
+    writer.write('87654321\n');
+    clock.mockRestore();
+    expect(file.text()).toBe('12345678\n');
+    writer.write('abcdefgh\n');
+    expect(file.text()).toBe('12345678\n');
+    await writer.close();
+    expect(file.text()).toBe('12345678\n87654321\nabcdefgh\n');
+  });
+
   it('leaves no exit listener behind', async () => {
     const before = process.listenerCount('exit');
     const writer = new LineWriter(file.fd, { flushAfterMs: 20 });
@@ -138,6 +212,17 @@ describe('LineWriter on a pipe', () => {
     closeSync(fd);
     await once(reader, 'close');
     expect(readBytes).toBe((total - writer.droppedLines) * line.length);
+  });
+
+  it('waits for no reader, even on a thread that may wait for a disk', async () => {
+    const fd = openSync(path, constants.O_RDWR);
+    const writer = new LineWriter(fd, { flushAfterMs: 5, mayWait: true });
+    writer.write(`${'x'.repeat(200_000)}\n`);
+    const reader = spawn('head', ['-c', '200001', path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    reader.stdout.resume();
+    await writer.close();
+    closeSync(fd);
+    await once(reader, 'close');
   });
 
   it('close gives up on a reader that stands still', async () => {

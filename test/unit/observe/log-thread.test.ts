@@ -40,13 +40,17 @@ function aRequest(number: number): Parameters<NonNullable<Logging['accessLog']>[
   };
 }
 
-function logRequest({ accessLog, requestLog }: Logging, number: number): void {
+/** @param isTogether  Both lines at once, else one after the other. */
+function logRequest(logging: Logging, number: number, isTogether = number % 3 > 0): void {
   const request = aRequest(number);
-  accessLog?.write(request, 200, number);
-  requestLog.write({
+  const status = number % 7 === 0 ? 404 : 200;
+  if (!isTogether) {
+    logging.accessLog?.write(request, status, number);
+  }
+  (isTogether ? logging.bothLogs : logging.requestLog)?.write({
     request,
     clientAddress: request.remoteAddress,
-    status: number % 7 === 0 ? 404 : 200,
+    status,
     sentBytes: number,
     durationMs: number % 4,
     // Text that UTF-8 and both quotings make longer.
@@ -78,7 +82,7 @@ describe('LogThread', () => {
   });
 
   it.each(['text', 'json', 'logstash'] as const)(
-    'takes over under load and prints the same %s lines in the same order',
+    'takes over under load and prints the same %s lines in the same order, of one record or two',
     async (formatter) => {
       const count = 3000;
       const log = async (busyLines: number): Promise<[string[], string[]]> => {
@@ -88,7 +92,7 @@ describe('LogThread', () => {
           { version: 'v1', stdout: files[0].fd, stderr: files[1].fd, busyLines },
         );
         for (const number of upTo(count)) {
-          logRequest(logging, number);
+          logRequest(logging, number, busyLines < Number.POSITIVE_INFINITY && number % 3 > 0);
           if (number % 500 === 0) {
             logging.logger.warn('in between', { number, list: ['of', 'things'] });
             await delay(30);
@@ -118,6 +122,31 @@ describe('LogThread', () => {
       expect(new Set(ids).size).toBe(count);
     },
   );
+
+  it('writes what is left of two lines once one of the logs is closed', async () => {
+    const logging = createLogging(options, {
+      version: 'v1',
+      stdout: stdout.fd,
+      stderr: stderr.fd,
+      busyLines: 10,
+    });
+    let count = 0;
+    await vi.waitFor(
+      () => {
+        for (const end = count + 100; count < end; count += 1) {
+          logRequest(logging, count, true);
+        }
+        // Written by the thread: nothing comes here between two turns of the loop.
+        expect(stderr.lines().length).toBeGreaterThan(1000);
+      },
+      { timeout: 20_000, interval: 10 },
+    );
+    await logging.accessLog?.close();
+    logRequest(logging, count, true);
+    await logging.close();
+    expect(numbersIn(stdout.lines())).toEqual(upTo(count));
+    expect(numbersIn(stderr.lines())).toEqual(upTo(count + 1));
+  });
 
   it('starts for many lines a second only', async () => {
     const starts = vi.fn();

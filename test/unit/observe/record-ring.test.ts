@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { createLineFormat } from '../../../src/observe/create-line-format.ts';
 import { lineMaker } from '../../../src/observe/line-maker.ts';
 import type { LineRecipe } from '../../../src/observe/line-output.ts';
 import {
@@ -146,14 +145,7 @@ describe('lines as records of what changed', () => {
             const recipe = recipes[tag] as Extract<LineRecipe, { kind: 'record' }>;
             const values = all.slice(0, recipe.keys.length);
             expect(putters[tag]?.(timeMs, values)).toBe('put');
-            expected.push(
-              createLineFormat(recipe.format).template(
-                recipe.level,
-                recipe.message,
-                recipe.fixed,
-                recipe.keys,
-              )(timeMs, values),
-            );
+            expected.push(lineMaker(recipe)(timeMs, values));
             if (timeMs === 0) {
               reader.readAll((read) => printed.push(takers[read]?.() ?? ''));
             }

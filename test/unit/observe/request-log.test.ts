@@ -24,6 +24,9 @@ const usual: RequestFacts = {
     method: 'GET',
     path: '/v2/team/app/manifests/1.0',
     rawQuery: '_state=abcdefghijklmnop',
+    httpVersion: '1.1',
+    remoteAddress: '192.0.2.1',
+    receivedAtMs: 0,
     header: (name) => headers[name],
   },
   id: 'id-1',
@@ -80,7 +83,7 @@ describe('RequestLog', () => {
 
   it('leaves out what is absent', async () => {
     const record = await logged('info', {
-      request: { method: 'GET', path: '/v2/', rawQuery: '', header: () => undefined },
+      request: { ...usual.request, path: '/v2/', rawQuery: '', header: () => undefined },
       id: 'id-2',
       clientAddress: '',
       status: 200,
