@@ -30,6 +30,7 @@ export function driverWith(
     uploadSizeBytes: (path) => around(() => driver.uploadSizeBytes(path)),
     redirectUrl: (path, request) => around(() => driver.redirectUrl(path, request)),
     ...(driver.glances && { glances: driver.glances }),
+    ...(driver.listNow && { listNow: driver.listNow }),
     ...(getMarked && { getMarked: (path) => around(() => getMarked(path)) }),
     ...(replace && {
       openReplacement: async (path) => writerWith(await around(() => replace(path)), around),

@@ -60,9 +60,7 @@ class FilesystemDriver implements StorageDriver {
       // A worker may wait for a disk, and its calls are made here and now anyway.
       const glances = new Glances(root);
       this.glances = glances;
-      this.#listings = new ListingCache((directory) =>
-        glances.folder(directory.slice(this.#root.length)),
-      );
+      this.#listings = glances.listings;
     } else {
       this.#listings = new ListingCache();
     }
