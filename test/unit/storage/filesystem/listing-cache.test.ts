@@ -95,6 +95,10 @@ describe('lists that are kept', () => {
       expect(now(performance.now())).toEqual(['a', 'b', 'c', 'd']);
       expect(now(later)).toEqual(['a', 'b', 'c', 'd']);
       expect(looks).toBe(2);
+      const between = performance.now();
+      now();
+      expect(now(between)).toEqual(['a', 'b', 'c', 'd']);
+      expect(looks).toBe(3);
     });
 
     it('hold no name that a path could not have', async () => {
