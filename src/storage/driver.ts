@@ -35,7 +35,18 @@ export interface Glances {
   saw(path: string): void;
   wrote(path: string): void;
   changed(): void;
+  readonly listNow: ListNow;
 }
+
+/**
+ * The whole list of a directory, if it can be told here and now: it was listed before and has not changed since.
+ * `undefined`: ask `list`. Holds no name that a path could not have.
+ *
+ * @param sinceMs  By `performance.now()`: the list is as it was then or later, so that requests which run side by side
+ *                 can share a look; when left out, as it is now. What was asked before a change may be told what was
+ *                 before it, what was asked afterwards may not.
+ */
+export type ListNow = (path: string, sinceMs?: number) => readonly ListEntry[] | undefined;
 
 /** Tells a file's content from what it may be changed to later. Structured-clone-safe. */
 export interface FileMark {
@@ -147,6 +158,9 @@ export interface StorageDriver {
 
   /** Direct children in byte order of their names, or `undefined` when there is no such directory. `/` always exists. */
   list(path: string, options?: ListOptions): Promise<readonly ListEntry[] | undefined>;
+
+  /** Only above the wrapper that makes use of `glances` (listNowOf). */
+  readonly listNow?: ListNow;
 
   /** Moves one file over `to`, creating parents. @throws PathNotFoundError for the source */
   move(from: string, to: string): Promise<void>;
@@ -271,6 +285,11 @@ export class PathNotFoundError extends DriverError {
       cause,
     });
   }
+}
+
+/** Of a driver, or of its glances. */
+export function listNowOf({ glances, listNow }: StorageDriver): ListNow | undefined {
+  return listNow ?? glances?.listNow;
 }
 
 /** `apply` for drivers that have nothing to share between steps. */

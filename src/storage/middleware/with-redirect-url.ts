@@ -1,11 +1,12 @@
 /** A driver whose redirects are decided elsewhere, everything else as it was: what every storage middleware is. */
 
-import type { StorageDriver } from '../driver.ts';
+import { listNowOf, type StorageDriver } from '../driver.ts';
 
 export function withRedirectUrl(
   driver: StorageDriver,
   redirectUrl: StorageDriver['redirectUrl'],
 ): StorageDriver {
+  const listNow = listNowOf(driver);
   const purge = driver.purgeUploads?.bind(driver);
   const rename = driver.renameFolder?.bind(driver);
   return {
@@ -17,6 +18,7 @@ export function withRedirectUrl(
     open: (path, options) => driver.open(path, options),
     stat: (path) => driver.stat(path),
     list: (path, options) => driver.list(path, options),
+    ...(listNow && { listNow }),
     move: (from, to) => driver.move(from, to),
     delete: (path, options) => driver.delete(path, options),
     openWriter: (path, options) => driver.openWriter(path, options),

@@ -31,6 +31,7 @@ export function driverWith(
     uploadSizeBytes: (path) => around(() => driver.uploadSizeBytes(path)),
     redirectUrl: (path, request) => around(() => driver.redirectUrl(path, request)),
     ...(driver.glances && { glances: driver.glances }),
+    ...(driver.listNow && { listNow: driver.listNow }),
     ...(openUploads && {
       openUploads: {
         append: (path, offset, bytes) => around(() => openUploads.append(path, offset, bytes)),

@@ -11,7 +11,9 @@ import {
   type Durability,
   type FileWriter,
   type ListEntry,
+  type ListNow,
   type ListOptions,
+  listNowOf,
   type StorageDriver,
   type WriteStep,
 } from '../driver.ts';
@@ -36,6 +38,7 @@ class Checked implements StorageDriver {
   readonly purgeUploads?: NonNullable<StorageDriver['purgeUploads']>;
   readonly renameFolder?: (from: string, to: string) => Promise<void>;
   readonly openReplacement?: (path: string) => Promise<FileWriter>;
+  readonly listNow?: ListNow;
   readonly #driver: StorageDriver;
   readonly #translated: Around;
   readonly #seen: WeakSet<readonly ListEntry[]> = new WeakSet();
@@ -45,6 +48,11 @@ class Checked implements StorageDriver {
     this.name = driver.name;
     this.abilities = driver.abilities;
     this.#translated = (work) => translate(driver.name, work);
+    const listNow = listNowOf(driver);
+    if (listNow !== undefined) {
+      // Paths need no check: it tells only of what was listed before.
+      this.listNow = listNow;
+    }
     const rename = driver.renameFolder?.bind(driver);
     if (rename !== undefined) {
       this.renameFolder = (from, to): Promise<void> =>
@@ -206,7 +214,8 @@ class Checked implements StorageDriver {
   }
 }
 
-function isReachable(name: string): boolean {
+/** Whether a path can have this component. */
+export function isReachable(name: string): boolean {
   return component.test(name) && name !== '.' && name !== '..';
 }
 

@@ -2,16 +2,27 @@
 
 import type { PhaseClock } from '../../observe/phases.ts';
 import type { BodyStore } from '../body-store.ts';
-import type { StorageDriver } from '../driver.ts';
+import { listNowOf, type StorageDriver } from '../driver.ts';
 import { driverWith } from './around.ts';
 
 export function phased(driver: StorageDriver, clock: PhaseClock): StorageDriver {
-  // Pieces are read by the front end, after the handler has returned: that still is this request.
-  return driverWith(
-    driver,
-    (work) => clock.storage(work),
-    () => clock.bound(),
-  );
+  const listNow = listNowOf(driver);
+  return {
+    ...driverWith(
+      driver,
+      (work) => clock.storage(work),
+      // Pieces are read by the front end, after the handler has returned: that still is this request.
+      () => clock.bound(),
+    ),
+    ...(listNow && {
+      listNow: (path, sinceMs) => {
+        const startedAtMs = performance.now();
+        const entries = listNow(path, sinceMs);
+        clock.spent({ storageMs: performance.now() - startedAtMs, hashMs: 0 });
+        return entries;
+      },
+    }),
+  };
 }
 
 /** Whoever stored the body measured it: most of a body's time is spent waiting for the client. */

@@ -1,6 +1,6 @@
 /** Times a driver's calls for the storage "action" histogram, under Distribution's action names. */
 
-import type { FileFacts, StorageDriver } from '../driver.ts';
+import { type FileFacts, listNowOf, type StorageDriver } from '../driver.ts';
 
 export type StorageAction =
   | 'GetContent'
@@ -48,6 +48,7 @@ export function timed(driver: StorageDriver, observe: ObserveAction): StorageDri
     observe('Stat', 0);
     return Promise.resolve(seen.facts);
   };
+  const listNow = listNowOf(driver);
   const purge = driver.purgeUploads?.bind(driver);
   const rename = driver.renameFolder?.bind(driver);
   const replace = driver.openReplacement?.bind(driver);
@@ -64,6 +65,15 @@ export function timed(driver: StorageDriver, observe: ObserveAction): StorageDri
     open: (path, options) => driver.open(path, options),
     stat,
     list: (path, options) => time(['List'], driver.list(path, options)),
+    ...(listNow && {
+      listNow: (path, sinceMs) => {
+        const entries = listNow(path, sinceMs);
+        if (entries !== undefined) {
+          observe('List', 0);
+        }
+        return entries;
+      },
+    }),
     move: (from, to) => time(['Move'], driver.move(from, to)),
     delete: (path, options) => time(['Delete'], driver.delete(path, options)),
     openWriter: (path, options) => driver.openWriter(path, options),

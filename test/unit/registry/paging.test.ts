@@ -6,7 +6,7 @@ import type { RepositoryName } from '../../../src/oci/reference.ts';
 import { listRepositories } from '../../../src/registry/catalog.ts';
 import type { RegistryContext } from '../../../src/registry/context.ts';
 import { listTags } from '../../../src/registry/tags.ts';
-import type { StorageDriver } from '../../../src/storage/driver.ts';
+import type { ListEntry, StorageDriver } from '../../../src/storage/driver.ts';
 import { createFilesystemDriver } from '../../../src/storage/drivers/filesystem/driver.ts';
 import { createMemoryDriver } from '../../../src/storage/drivers/memory/driver.ts';
 import { checked } from '../../../src/storage/wrap/checked.ts';
@@ -42,8 +42,39 @@ const anywhere = fc.oneof(
   fc.string({ unit: fc.constantFrom(...'ab0/._-~Z '), maxLength: 12 }),
 );
 
+/** Knows the lists of half of its directories without a wait. */
+function halfKnown(): StorageDriver {
+  const driver = createMemoryDriver();
+  const children = new Map<string, Map<string, boolean>>();
+  const put: StorageDriver['put'] = (path, content, options) => {
+    const [, ...components] = path.split('/');
+    let parent = '';
+    for (const [index, component] of components.entries()) {
+      const known = children.get(parent) ?? new Map<string, boolean>();
+      children.set(parent, known.set(component, index < components.length - 1));
+      parent += `/${component}`;
+    }
+    return driver.put(path, content, options);
+  };
+  const listNow = (path: string): readonly ListEntry[] | undefined => {
+    const known = path.length % 2 === 0 ? children.get(path) : undefined;
+    return known && [...known].map(entryOf).sort((a, b) => (a.name < b.name ? -1 : 1));
+  };
+  return new Proxy(driver, {
+    get(target, key: keyof StorageDriver) {
+      const value = { put, listNow }[key as string] ?? target[key];
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+function entryOf([name, isDirectory]: [string, boolean]): ListEntry {
+  return { name, isDirectory };
+}
+
 const drivers: readonly [string, (folder: string) => StorageDriver, number][] = [
   ['inmemory', () => createMemoryDriver(), 300],
+  ['inmemory with lists that are told at once', halfKnown, 300],
   ['filesystem', (folder) => createFilesystemDriver({ rootdirectory: folder, maxthreads: 16 }), 12],
 ];
 

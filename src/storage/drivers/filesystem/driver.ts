@@ -64,9 +64,7 @@ class FilesystemDriver implements StorageDriver {
       const glances = new Glances(root);
       this.glances = glances;
       this.openUploads = new OpenUploads(this.#root, glances);
-      this.#listings = new ListingCache((directory) =>
-        glances.folder(directory.slice(this.#root.length)),
-      );
+      this.#listings = glances.listings;
     } else {
       this.#listings = new ListingCache();
     }

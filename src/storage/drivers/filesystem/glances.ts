@@ -13,7 +13,8 @@
 
 import { type Stats, statfsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { FileFacts, FileMark } from '../../driver.ts';
+import type { FileFacts, FileMark, ListEntry } from '../../driver.ts';
+import { ListingCache, type Look } from './listing-cache.ts';
 import { isUnchanged, KeptFiles } from './small-file-cache.ts';
 
 /** Magic numbers of statfs(2), Linux. */
@@ -53,6 +54,8 @@ function parentOf(path: string): string {
 }
 
 export class Glances {
+  /** Lists of folders below the root; the driver fills it. */
+  readonly listings: ListingCache;
   readonly #root: string;
   /** Device of the root, once it is there: other mounts below it may be of another kind. `null`: no glances here. */
   #dev: number | null | undefined;
@@ -66,9 +69,15 @@ export class Glances {
   readonly #thisTurn: Map<string, Stats> = new Map();
   readonly #endTurn = (): void => this.#thisTurn.clear();
 
-  constructor(rootDirectory: string) {
+  /** @param now  For the age of folders, in milliseconds since 1970. */
+  constructor(rootDirectory: string, now: () => number = Date.now) {
     const root = resolve(rootDirectory);
     this.#root = root === '/' ? '' : root;
+    const look: Look = {
+      recent: (directory) => this.folder(directory.slice(this.#root.length)),
+      anew: (directory) => this.#folderNow(directory),
+    };
+    this.listings = new ListingCache(look, now);
   }
 
   /** Content of a small file as it is now, not to be changed; `undefined`: ask the driver. */
@@ -108,8 +117,19 @@ export class Glances {
 
   /** Facts of a file that is being written, of this very moment; `null`: nothing is there; `undefined`: cannot tell. */
   fresh(path: string): Stats | null | undefined {
-    const facts = this.#isLocal() && !this.#isResting() ? this.#freshStat(path) : undefined;
+    const facts =
+      this.#isLocal() && !this.#isResting() ? this.#freshStat(this.#root + path) : undefined;
     return facts === missing ? null : facts;
+  }
+
+  /** A property, so that it can be handed on. */
+  readonly listNow = (path: string, sinceMs?: number): readonly ListEntry[] | undefined =>
+    this.#isResting() ? undefined : this.listings.now(this.#root + path, sinceMs);
+
+  /** Not shared: whoever asks remembers when it looked. */
+  #folderNow(directory: string): Stats | undefined {
+    const facts = this.#isLocal() ? this.#freshStat(directory) : undefined;
+    return facts !== undefined && facts !== missing && facts.isDirectory() ? facts : undefined;
   }
 
   /** True: there surely is no such file. Not asked of what was there a moment ago, which would be in vain. */
@@ -187,7 +207,7 @@ export class Glances {
     if (shared !== undefined) {
       return shared;
     }
-    const facts = this.#freshStat(path);
+    const facts = this.#freshStat(this.#root + path);
     if (facts !== undefined && facts !== missing) {
       if (this.#thisTurn.size === 0) {
         setImmediate(this.#endTurn);
@@ -197,11 +217,11 @@ export class Glances {
     return facts;
   }
 
-  #freshStat(path: string): Stats | typeof missing | undefined {
+  #freshStat(file: string): Stats | typeof missing | undefined {
     const startedAtMs = performance.now();
     let facts: Stats | typeof missing | undefined;
     try {
-      facts = statSync(this.#root + path, orUndefined) ?? missing;
+      facts = statSync(file, orUndefined) ?? missing;
     } catch {
       // The driver meets the same fault and names it.
     }

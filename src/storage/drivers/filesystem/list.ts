@@ -5,6 +5,7 @@
 
 import type { Dirent } from 'node:fs';
 import type { ListEntry, ListOptions } from '../../driver.ts';
+import { firstAfter } from '../../first-after.ts';
 import { isTempName } from './apply.ts';
 import { readDirectory, statFile } from './file-calls.ts';
 import { errnoOf } from './file-error.ts';
@@ -20,21 +21,6 @@ export async function listDirectory(
   const start = options.after === undefined ? 0 : firstAfter(entries, options.after);
   const end = options.limit === undefined ? entries.length : start + options.limit;
   return start === 0 && end >= entries.length ? entries : entries.slice(start, end);
-}
-
-/** Index of the first name past `after`; names outside ASCII are filtered out above this driver. */
-function firstAfter(entries: readonly ListEntry[], after: string): number {
-  let low = 0;
-  let high = entries.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((entries[middle] as ListEntry).name > after) {
-      high = middle;
-    } else {
-      low = middle + 1;
-    }
-  }
-  return low;
 }
 
 async function readSorted(

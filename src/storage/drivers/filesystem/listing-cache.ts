@@ -9,33 +9,46 @@
 
 import type { Stats } from 'node:fs';
 import type { ListEntry } from '../../driver.ts';
+import { isReachable } from '../../wrap/checked.ts';
 import { statFile } from './file-calls.ts';
 
 /** Names kept in all, about 100 bytes each. */
 const maxNames = 100_000;
+/** With fewer names nothing is about to be dropped, so that the order of use need not be known: it costs a µs each time. */
+const orderedFrom = 75_000;
 /** Coarser than the clock of any file system in use. */
 const settledMs = 2500;
 
 interface Kept {
   readonly entries: readonly ListEntry[];
+  /** Those of the entries that a path can name: nearly always all, and the same array. */
+  readonly reachable: readonly ListEntry[];
   readonly ino: number;
   readonly mtimeMs: number;
   readonly ctimeMs: number;
+  /** The directory was found unchanged at this time, by `performance.now()`, or later. */
+  seenAtMs: number;
 }
+
+/** Facts of a directory that was used before, if they can be had without a wait (glances.ts). */
+export interface Look {
+  /** As they were in this turn of the loop. */
+  recent(directory: string): Stats | undefined;
+  /** As they are now. */
+  anew(directory: string): Stats | undefined;
+}
+
+const cannotLook: Look = { recent: () => undefined, anew: () => undefined };
 
 export class ListingCache {
   /** In order of use, the least recent first. */
   readonly #kept: Map<string, Kept> = new Map();
-  readonly #glance: (directory: string) => Stats | undefined;
+  readonly #look: Look;
   readonly #now: () => number;
   #names = 0;
 
-  /** @param glance  Facts of a directory used before, if they can be had without a wait (glances.ts). */
-  constructor(
-    glance: (directory: string) => Stats | undefined = () => undefined,
-    now: () => number = Date.now,
-  ) {
-    this.#glance = glance;
+  constructor(look: Look = cannotLook, now: () => number = Date.now) {
+    this.#look = look;
     this.#now = now;
   }
 
@@ -49,26 +62,57 @@ export class ListingCache {
     read: () => Promise<{ entries: readonly ListEntry[]; isStable: boolean }>,
   ): Promise<readonly ListEntry[]> {
     const kept = this.#kept.get(directory);
-    const glanced = kept === undefined ? undefined : this.#glance(directory);
+    const glanced = kept === undefined ? undefined : this.#look.recent(directory);
+    const askedAtMs = performance.now();
     const facts = glanced ?? (await statFile(directory));
     if (kept !== undefined && isUnchanged(kept, facts)) {
-      this.#kept.delete(directory);
-      this.#kept.set(directory, kept);
+      this.#touch(directory, kept);
       return kept.entries;
     }
     this.#forget(directory);
     const startedAtMs = this.#now();
     const { entries, isStable } = await read();
     if (isStable && startedAtMs - Math.max(facts.mtimeMs, facts.ctimeMs) > settledMs) {
-      this.#keep(directory, entries, facts);
+      this.#keep(directory, entries, facts, askedAtMs);
     }
     return entries;
   }
 
-  #keep(directory: string, entries: readonly ListEntry[], facts: Stats): void {
-    const { ino, mtimeMs, ctimeMs } = facts;
+  /** See `ListNow`. */
+  now(directory: string, sinceMs: number | undefined): readonly ListEntry[] | undefined {
+    const kept = this.#kept.get(directory);
+    if (kept === undefined) {
+      return undefined;
+    }
+    if (sinceMs === undefined || kept.seenAtMs < sinceMs) {
+      const seenAtMs = performance.now();
+      const facts = this.#look.anew(directory);
+      if (facts === undefined || !isUnchanged(kept, facts)) {
+        return undefined;
+      }
+      kept.seenAtMs = seenAtMs;
+      this.#touch(directory, kept);
+    }
+    return kept.reachable;
+  }
+
+  #touch(directory: string, kept: Kept): void {
+    if (this.#names >= orderedFrom) {
+      this.#kept.delete(directory);
+      this.#kept.set(directory, kept);
+    }
+  }
+
+  #keep(
+    directory: string,
+    entries: readonly ListEntry[],
+    { ino, mtimeMs, ctimeMs }: Stats,
+    seenAtMs: number,
+  ): void {
     this.#forget(directory);
-    this.#kept.set(directory, { entries, ino, mtimeMs, ctimeMs });
+    const isWhole = entries.every((entry) => isReachable(entry.name));
+    const reachable = isWhole ? entries : entries.filter((entry) => isReachable(entry.name));
+    this.#kept.set(directory, { entries, reachable, ino, mtimeMs, ctimeMs, seenAtMs });
     this.#names += entries.length + 1;
     for (const oldest of this.#kept.keys()) {
       if (this.#names <= maxNames) {

@@ -1,3 +1,4 @@
+import { type Stats, statSync } from 'node:fs';
 import { mkdir, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -52,6 +53,66 @@ describe('lists that are kept', () => {
     await mkdir(join(folder.path, 'new'));
     await utimes(folder.path, 1, 1);
     expect(await names()).toContain('new');
+  });
+
+  describe('and told at once', () => {
+    let looks: number;
+    beforeEach(() => {
+      looks = 0;
+      const look = {
+        recent: () => undefined,
+        anew: (directory: string): Stats | undefined => {
+          looks += 1;
+          return statSync(directory, { throwIfNoEntry: false });
+        },
+      };
+      cache = new ListingCache(look, () => Date.now() + 10_000);
+    });
+    const now = (sinceMs?: number): string[] | undefined =>
+      cache.now(folder.path, sinceMs)?.map((entry) => entry.name);
+
+    it('are as they are now, or unknown', async () => {
+      expect(now()).toBeUndefined();
+      await names();
+      expect([now(), now()]).toEqual([
+        ['a', 'b', 'c'],
+        ['a', 'b', 'c'],
+      ]);
+      expect(looks).toBe(2);
+      await mkdir(join(folder.path, 'd'));
+      expect(now()).toBeUndefined();
+      expect(await names()).toEqual(['a', 'b', 'c', 'd']);
+      expect(now()).toEqual(['a', 'b', 'c', 'd']);
+      await rm(folder.path, { recursive: true });
+      expect(now()).toBeUndefined();
+    });
+
+    it('share a look with those who asked before it, and with nobody else', async () => {
+      const early = performance.now();
+      await names();
+      expect(now(early)).toEqual(['a', 'b', 'c']);
+      expect(looks).toBe(0);
+      const later = performance.now();
+      await mkdir(join(folder.path, 'd'));
+      // Asked before the change: either is true.
+      expect(now(early)).toEqual(['a', 'b', 'c']);
+      expect(now(later)).toBeUndefined();
+      expect(looks).toBe(1);
+      await names();
+      expect(now(performance.now())).toEqual(['a', 'b', 'c', 'd']);
+      expect(now(later)).toEqual(['a', 'b', 'c', 'd']);
+      expect(looks).toBe(2);
+      const between = performance.now();
+      now();
+      expect(now(between)).toEqual(['a', 'b', 'c', 'd']);
+      expect(looks).toBe(3);
+    });
+
+    it('hold no name that a path could not have', async () => {
+      await mkdir(join(folder.path, 'lost+found'));
+      expect(await names()).toEqual(['a', 'b', 'c', 'lost+found']);
+      expect(now()).toEqual(['a', 'b', 'c']);
+    });
   });
 
   it('give pages from anywhere', async () => {

@@ -3,12 +3,15 @@
 import { describe, expect, it } from 'vitest';
 import { ClientGoneError } from '../../../../src/errors.ts';
 import { silentLogger } from '../../../../src/observe/logger.ts';
-import type { StorageDriver } from '../../../../src/storage/driver.ts';
+import type { PhaseClock } from '../../../../src/observe/phases.ts';
+import type { ListNow, StorageDriver } from '../../../../src/storage/driver.ts';
 import { createMemoryDriver } from '../../../../src/storage/drivers/memory/driver.ts';
 import { createDriver, openPortableDriver } from '../../../../src/storage/drivers/table.ts';
+import { withRedirectUrl } from '../../../../src/storage/middleware/with-redirect-url.ts';
 import { checked } from '../../../../src/storage/wrap/checked.ts';
 import { Gate } from '../../../../src/storage/wrap/gate.ts';
 import { limited } from '../../../../src/storage/wrap/limited.ts';
+import { phased } from '../../../../src/storage/wrap/phased.ts';
 import { timed } from '../../../../src/storage/wrap/timed.ts';
 import { storageDriverSuite } from '../../../suites/storage-driver.ts';
 
@@ -171,6 +174,37 @@ describe('limited', () => {
   });
 });
 
+describe('lists that are told at once', () => {
+  const listNow: ListNow = (path, sinceMs) => [{ name: `${path} ${sinceMs}`, isDirectory: true }];
+  const told = [{ name: '/a 5', isDirectory: true }];
+  const spent: number[] = [];
+  const clock: PhaseClock = {
+    storage: (work) => work(),
+    bound: () => (work) => work(),
+    spent: ({ storageMs }) => spent.push(storageMs),
+  };
+  const glances = { listNow } as StorageDriver['glances'] & object;
+
+  it.each<[string, (driver: StorageDriver) => StorageDriver]>([
+    ['checked', checked],
+    ['limited', (driver) => checked(limited(driver, new Gate('test', 1)))],
+    ['timed', (driver) => timed(driver, () => {})],
+    ['phased', (driver) => phased(driver, clock)],
+    [
+      'a redirecting driver',
+      (driver) => withRedirectUrl(driver, () => Promise.resolve('https://a.test')),
+    ],
+  ])('pass through %s', (_, wrap) => {
+    expect(wrap(aDriver({ glances })).listNow?.('/a', 5)).toEqual(told);
+    expect(wrap(timed(aDriver({ glances }), () => {})).listNow?.('/a', 5)).toEqual(told);
+    expect(wrap(createMemoryDriver()).listNow).toBeUndefined();
+  });
+
+  it('count as time of storage', () => {
+    expect(spent).toEqual([expect.any(Number), expect.any(Number)]);
+  });
+});
+
 describe('the table of drivers', () => {
   it('makes each driver under its own name', async () => {
     const made = [
@@ -198,6 +232,7 @@ describe('the table of drivers', () => {
       saw: () => {},
       wrote: () => {},
       changed: () => {},
+      listNow: (path) => (known(path) ? [] : undefined),
     };
     const seen: string[] = [];
     const driver = timed(
@@ -213,5 +248,7 @@ describe('the table of drivers', () => {
     await driver.stat('/other');
     expect(calls).toEqual(['/other', '/other']);
     expect(seen).toEqual(['GetContent', 'GetContent', 'Stat', 'GetContent', 'Stat']);
+    expect([driver.listNow?.('/known'), driver.listNow?.('/other')]).toEqual([[], undefined]);
+    expect(seen.slice(5)).toEqual(['List']);
   });
 });
