@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import fs, { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -132,23 +133,30 @@ describe('LineWriter', () => {
   });
 
   it('leaves a disk that makes it wait to the thread pool', async () => {
+    const here = vi.spyOn(fs, 'writevSync');
+    const inPool = vi.spyOn(fs, 'writev');
     const clock = vi.spyOn(performance, 'now');
-    for (const atMs of [0, 100]) {
-      clock.mockReturnValueOnce(atMs);
+    syncBuiltinESMExports();
+    try {
+      for (const atMs of [0, 100]) {
+        clock.mockReturnValueOnce(atMs);
+      }
+      const writer = new LineWriter(file.fd, {
+        flushAfterMs: 3_600_000,
+        chunkBytes: 10,
+        mayWait: true,
+      });
+      writer.write('12345678\n');
+      writer.write('87654321\n');
+      expect([here.mock.calls.length, inPool.mock.calls.length]).toEqual([1, 0]);
+      writer.write('abcdefgh\n');
+      expect([here.mock.calls.length, inPool.mock.calls.length]).toEqual([1, 1]);
+      await writer.close();
+      expect(file.text()).toBe('12345678\n87654321\nabcdefgh\n');
+    } finally {
+      vi.restoreAllMocks();
+      syncBuiltinESMExports();
     }
-    const writer = new LineWriter(file.fd, {
-      flushAfterMs: 3_600_000,
-      chunkBytes: 10,
-      mayWait: true,
-    });
-    writer.write('12345678\n');
-    writer.write('87654321\n');
-    clock.mockRestore();
-    expect(file.text()).toBe('12345678\n');
-    writer.write('abcdefgh\n');
-    expect(file.text()).toBe('12345678\n');
-    await writer.close();
-    expect(file.text()).toBe('12345678\n87654321\nabcdefgh\n');
   });
 
   it('leaves no exit listener behind', async () => {
