@@ -18,12 +18,12 @@ export interface UploadToken {
 const macBytes = 32;
 /** Longer is no token of ours; bounds what is decoded. */
 const maxTokenChars = 4096;
-/** Tokens remembered, some 400 bytes each: of uploads whose next request is awaited here. */
+/** Tokens remembered, some 400 bytes each. */
 const maxRemembered = 4096;
 
 export class UploadTokens {
   readonly #secret: KeyObject;
-  /** What this process signed and has not seen again: most come back, and reading one takes as long as signing it. */
+  /** The latest that this process signed: most come back, and reading one takes as long as signing it. */
   readonly #signed: LRUCache<string, UploadToken> = new LRUCache({ max: maxRemembered });
 
   constructor(secret: KeyObject) {

@@ -2,9 +2,9 @@
  * The calls of node:fs that the driver needs, as promises. Errors come through untranslated.
  *
  * On the main thread every call goes through libuv's thread pool, by the callback API: about 15 µs of CPU each, while
- * fs.promises and FileHandle cost twice that and more. A worker thread may wait for a disk, so there the short calls
- * are made directly, at 2 to 5 µs each; only what waits for the disk as a matter of course (syncs) or moves many bytes
- * stays asynchronous, so that many of them run side by side.
+ * fs.promises and FileHandle cost twice that and more; all but small writes into memory, which wait for nothing. A worker
+ * thread may wait for a disk, so there the short calls are made directly, at 2 to 5 µs each; only what waits for the disk
+ * as a matter of course (syncs) or moves many bytes stays asynchronous, so that many of them run side by side.
  */
 
 import fs from 'node:fs';
