@@ -4,7 +4,7 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CaseResult, Run } from '../figures/results.ts';
 import type { CaseName } from '../load/protocol.ts';
@@ -15,6 +15,7 @@ import { LoadClient } from './load-client.ts';
 import type { SuiteOptions } from './options.ts';
 import { cpuSeconds, peakBytes, resetPeak } from './process-usage.ts';
 import { type Server, startServer } from './servers.ts';
+import { makeFolderApart } from './spread-folders.ts';
 
 /** What a suite tells while it runs. */
 export interface SuiteObserver {
@@ -64,8 +65,7 @@ async function runProfile(
   signal.addEventListener('abort', onAbort);
   try {
     for (const peer of options.peers) {
-      const own = join(folder, peer.name);
-      mkdirSync(own);
+      const own = makeFolderApart(folder, peer.name);
       await profile.prepareRoot?.(join(own, 'root'), scale);
       servers.push(await startServer(peer, own, isRaised));
     }
