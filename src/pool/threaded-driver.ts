@@ -38,7 +38,7 @@ export function threadedDriver(local: StorageDriver, thread: StorageThread): Sto
   };
   const apply = async (steps: readonly WriteStep[]): Promise<void> => {
     for (const step of steps) {
-      if (step.kind === 'move') {
+      if (step.kind !== 'put') {
         openUploads?.forget(step.from);
       }
     }
@@ -102,14 +102,6 @@ export function threadedDriver(local: StorageDriver, thread: StorageThread): Sto
     openWriter: (path, options): Promise<FileWriter> => local.openWriter(path, options),
     redirectUrl: (path: string, request: RedirectRequest): Promise<string | undefined> =>
       local.redirectUrl(path, request),
-    ...(local.renameFolder === undefined
-      ? {}
-      : {
-          async renameFolder(from: string, to: string): Promise<void> {
-            await change('renameFolder', [from, to]);
-            glances?.saw(to);
-          },
-        }),
     ...(purge === undefined ? {} : { purgeUploads: purge }),
     close: () => local.close(),
   };

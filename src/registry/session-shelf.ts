@@ -1,24 +1,32 @@
 /**
- * Folders of finished upload sessions, kept for the next sessions of the same repository. Only on drivers where
- * renaming a folder is cheap.
+ * Folders of finished upload sessions, turned into the next sessions of the same repository: renamed to a new id in the
+ * commit that ends the old one, so that beginning an upload asks storage for nothing. Only on drivers where renaming a
+ * folder is cheap.
  *
  * A small upload would otherwise make and remove a folder and a file. On ext4 that is dear: each new inode is looked
- * for past all that were freed in the last seconds, which took a fifth of the CPU of a push (bench/profiles/a).
+ * for past all that were freed in the last minutes, which took a fifth of the CPU of a push (bench/profiles/a).
  *
- * A reused folder keeps its `startedat`, so a session may look up to `maxAgeMs` older than it is: too little to matter
- * for purging. What is left behind by a crash is an empty session of an odd name, which purging removes by its age.
+ * The one that lies longest is taken first, and the first uploads of a repository make new ones until some lie there:
+ * the sync that makes one of them durable, of the folder around them, then has taken the next ones along.
+ *
+ * To everybody else a spare one is a session that was begun and left, so other instances and Distribution need not
+ * know. What a crash leaves behind, purging removes by its age.
  */
 
 import type { RepositoryName } from '../oci/reference.ts';
-import type { StorageDriver } from '../storage/driver.ts';
-import { spareUploadPath, uploadPath } from '../storage/layout.ts';
+import type { StorageDriver, WriteStep } from '../storage/driver.ts';
+import { uploadPath, uploadStartedAtPath } from '../storage/layout.ts';
+import { deleteSession, putStartedAt } from '../storage/upload-store.ts';
 
-/** Folders kept per repository and in all; more are removed as ever. */
+/** Folders lying ready in a repository before one is taken. */
+const enough = 4;
+/** Folders kept per repository and in all; beyond that they are removed as ever, or those of the repository unused for longest. */
 const maxPerRepository = 64;
-const maxInAll = 1024;
+const maxInAll = 2048;
+/** An older `startedat` is written anew. */
 const maxAgeMs = 60_000;
 
-interface Spare {
+export interface Spare {
   readonly id: string;
   readonly startedAtMs: number;
 }
@@ -26,6 +34,7 @@ interface Spare {
 export class SessionShelf {
   readonly #driver: StorageDriver;
   readonly #now: () => number;
+  /** The repository used last comes last. */
   readonly #spares: Map<RepositoryName, Spare[]> = new Map();
   #count = 0;
 
@@ -34,56 +43,67 @@ export class SessionShelf {
     this.#now = now;
   }
 
-  /** Turns a spare folder into the session `id`; gives its start time, or `undefined` when there is none to be had. */
-  async take(name: RepositoryName, id: string): Promise<number | undefined> {
-    const spare = this.#spares.get(name)?.pop();
-    if (spare === undefined) {
+  /** A session that is there and empty; `undefined` when the caller is to make one. */
+  async take(name: RepositoryName): Promise<Spare | undefined> {
+    const spares = this.#spares.get(name);
+    if (spares === undefined || spares.length < enough) {
       return undefined;
     }
+    const spare = spares.shift();
     this.#count -= 1;
-    if (this.#now() - spare.startedAtMs > maxAgeMs) {
-      await this.#remove(name, spare);
-      return undefined;
-    }
-    try {
-      await this.#driver.renameFolder?.(spareUploadPath(name, spare.id), uploadPath(name, id));
-      return spare.startedAtMs;
-    } catch {
-      // Someone tidied up: the caller makes a new one.
-      return undefined;
-    }
+    return spare && this.#asNew(name, spare);
   }
 
-  /** Keeps the folder of a finished session that holds nothing but its `startedat`; false when it is not wanted. */
-  async keep(name: RepositoryName, id: string, startedAtMs: number): Promise<boolean> {
-    const spares = this.#spares.get(name) ?? [];
+  /** The step that turns the folder of a session, which holds nothing but its `startedat`, into the session `id`. */
+  step(name: RepositoryName, from: string, id: string): WriteStep | undefined {
     const isWanted =
-      spares.length < maxPerRepository &&
-      this.#count < maxInAll &&
-      this.#now() - startedAtMs < maxAgeMs / 2;
-    if (!isWanted || this.#driver.renameFolder === undefined) {
-      return false;
-    }
-    await this.#driver.renameFolder(uploadPath(name, id), spareUploadPath(name, id));
-    this.#count += 1;
-    spares.push({ id, startedAtMs });
+      this.#driver.abilities.renamesFolders &&
+      (this.#spares.get(name)?.length ?? 0) < maxPerRepository;
+    return isWanted
+      ? { kind: 'recycle', from: uploadPath(name, from), to: uploadPath(name, id) }
+      : undefined;
+  }
+
+  /** Notes that the step was done. Resolves when what is too much is gone. */
+  async keep(name: RepositoryName, spare: Spare): Promise<void> {
+    const spares = this.#spares.get(name) ?? [];
+    spares.push(spare);
+    this.#spares.delete(name);
     this.#spares.set(name, spares);
-    return true;
+    this.#count += 1;
+    if (this.#count > maxInAll) {
+      for (const oldest of this.#spares.keys()) {
+        await this.#removeAll(oldest);
+        return;
+      }
+    }
   }
 
   /** Removes all, at the end. */
   async clear(): Promise<void> {
-    for (const [name, spares] of this.#spares) {
-      for (const spare of spares) {
-        await this.#remove(name, spare);
-      }
+    for (const name of [...this.#spares.keys()]) {
+      await this.#removeAll(name);
     }
-    this.#spares.clear();
-    this.#count = 0;
   }
 
-  async #remove(name: RepositoryName, spare: Spare): Promise<void> {
-    // Left over, it is an empty session that purging removes.
-    await this.#driver.delete(spareUploadPath(name, spare.id), { durable: false }).catch(() => {});
+  async #asNew(name: RepositoryName, spare: Spare): Promise<Spare | undefined> {
+    const nowMs = this.#now();
+    if (nowMs - spare.startedAtMs > maxAgeMs) {
+      await putStartedAt(this.#driver, name, spare.id, nowMs);
+      return { ...spare, startedAtMs: nowMs };
+    }
+    // Someone may have tidied up.
+    const facts = await this.#driver.stat(uploadStartedAtPath(name, spare.id));
+    return facts === undefined ? undefined : spare;
+  }
+
+  async #removeAll(name: RepositoryName): Promise<void> {
+    const spares = this.#spares.get(name) ?? [];
+    this.#spares.delete(name);
+    this.#count -= spares.length;
+    for (const { id } of spares) {
+      // Left over, it is an empty session that purging removes.
+      await deleteSession(this.#driver, name, id).catch(() => {});
+    }
   }
 }

@@ -34,7 +34,7 @@ import { deleteSession, getStartedAt, putStartedAt } from '../storage/upload-sto
 import { linkSteps } from './blobs.ts';
 import type { RegistryContext } from './context.ts';
 import type { BlobFacts } from './descriptor-cache.ts';
-import { SessionShelf } from './session-shelf.ts';
+import { SessionShelf, type Spare } from './session-shelf.ts';
 import {
   publishOrUnknown,
   smallBody,
@@ -79,12 +79,12 @@ export class UploadSessions {
   /** Begins a session. `algorithm` is what the client announced it will commit with. */
   async start(name: RepositoryName, algorithm?: DigestAlgorithm): Promise<UploadSession> {
     const { driver } = this.#context;
-    const id = this.#context.newId();
-    let startedAtMs = await this.#shelf.take(name, id);
-    if (startedAtMs === undefined) {
-      startedAtMs = this.#context.now();
-      await putStartedAt(driver, name, id, startedAtMs);
+    let begun = await this.#shelf.take(name);
+    if (begun === undefined) {
+      begun = { id: this.#context.newId(), startedAtMs: this.#context.now() };
+      await putStartedAt(driver, name, begun.id, begun.startedAtMs);
     }
+    const { id, startedAtMs } = begun;
     this.#startedAtMs.set(id, startedAtMs);
     const session = { name, id, startedAtMs, sizeBytes: 0 };
     await this.#knowledge.begin(session, algorithm);
@@ -156,7 +156,7 @@ export class UploadSessions {
       if (hasBody && held.sizeBytes === 0 && this.#canPutInPlace(digest)) {
         // As containerd pushes. A body that is cut short or wrong leaves the session as it was: at its start.
         const facts = await this.#putInPlace(name, body, digest);
-        await this.#end(held, this.#knowledge.isBare(held));
+        await this.#end(held);
         return facts;
       }
       const session = hasBody ? await this.#append(held, claim, body) : held;
@@ -296,16 +296,23 @@ export class UploadSessions {
       await this.#append(session, claim, smallBody(bytes));
       throw digestMismatch(digest);
     }
-    const facts = await this.#store(session.name, bytes, digest);
-    await this.#end(session, this.#knowledge.isBare(session));
+    const next = this.#next(session);
+    const facts = await this.#store(session.name, bytes, digest, next?.step);
+    await this.#end(session, next?.spare);
     return facts;
   }
 
-  async #store(name: RepositoryName, bytes: Buffer, digest: Digest): Promise<BlobFacts> {
+  async #store(
+    name: RepositoryName,
+    bytes: Buffer,
+    digest: Digest,
+    last?: WriteStep,
+  ): Promise<BlobFacts> {
     const stored = digestBytes(bytes);
     await this.#context.driver.apply([
       { kind: 'put', path: blobDataPath(stored), content: bytes },
       ...linkSteps(name, stored, digest),
+      ...(last === undefined ? [] : [last]),
     ]);
     return this.#committed(name, digest, { digest: stored, sizeBytes: bytes.length });
   }
@@ -343,8 +350,13 @@ export class UploadSessions {
     }
     const stored = digestOf(canonicalAlgorithm, digests.sha256);
     const [dataSteps, movesData] = await this.#dataSteps(session, stored, existing);
-    await this.#context.driver.apply([...dataSteps, ...linkSteps(name, stored, digest)]);
-    await this.#end(session, movesData && this.#knowledge.isBare(session));
+    const next = movesData ? this.#next(session) : undefined;
+    await this.#context.driver.apply([
+      ...dataSteps,
+      ...linkSteps(name, stored, digest),
+      ...(next === undefined ? [] : [next.step]),
+    ]);
+    await this.#end(session, next?.spare);
     return this.#committed(name, digest, { digest: stored, sizeBytes });
   }
 
@@ -377,18 +389,29 @@ export class UploadSessions {
     return facts;
   }
 
+  /** What becomes of the folder of a session whose data is about to leave it; `undefined`: it is to be removed. */
+  #next(session: UploadSession): { step: WriteStep; spare: Spare } | undefined {
+    const { name, id, startedAtMs } = session;
+    if (!this.#knowledge.isBare(session)) {
+      return undefined;
+    }
+    const spare = { id: this.#context.newId(), startedAtMs };
+    const step = this.#shelf.step(name, id, spare.id);
+    return step && { step, spare };
+  }
+
   /**
    * The session is over for every later request; its files go in the background, up to a bound.
    *
-   * @param isBare  Its folder holds nothing but `startedat`.
+   * @param spare  What its folder has become.
    */
-  async #end(session: UploadSession, isBare: boolean): Promise<void> {
+  async #end(session: UploadSession, spare?: Spare): Promise<void> {
     const { logger } = this.#context;
     const { name, id } = session;
     this.#ended.set(id, true);
     const cleanup = this.#knowledge
       .forget(id)
-      .then(() => this.#tidy(session, isBare))
+      .then(() => this.#tidy(session, spare))
       .catch((error: unknown) => {
         logger.warn('could not remove a finished upload session; purging will', {
           name,
@@ -403,11 +426,10 @@ export class UploadSessions {
     }
   }
 
-  async #tidy(session: UploadSession, isBare: boolean): Promise<void> {
-    const { name, id, startedAtMs } = session;
-    if (!(isBare && (await this.#shelf.keep(name, id, startedAtMs)))) {
-      await deleteSession(this.#context.driver, name, id);
-    }
+  #tidy({ name, id }: UploadSession, spare: Spare | undefined): Promise<void> {
+    return spare === undefined
+      ? deleteSession(this.#context.driver, name, id)
+      : this.#shelf.keep(name, spare);
   }
 
   async #discard(name: RepositoryName, id: string): Promise<void> {

@@ -85,7 +85,12 @@ export type WriteStep =
       readonly from: string;
       readonly to: string;
       readonly keepExisting?: boolean;
-    };
+    }
+  /**
+   * Renames a folder, with all below it, to a name that is free: once all else is durable, itself not durable until the
+   * next durable write below it, and not at all where it fails. Only where `abilities.renamesFolders`.
+   */
+  | { readonly kind: 'recycle'; readonly from: string; readonly to: string };
 
 export interface DriverAbilities {
   /** Worker threads may make their own instance from (name, parameters) and see the same files. */
@@ -96,6 +101,8 @@ export interface DriverAbilities {
   readonly readsUncommitted: boolean;
   /** `redirectUrl` may give an URL. */
   readonly redirects: boolean;
+  /** Renaming a folder is one cheap step. */
+  readonly renamesFolders: boolean;
 }
 
 export interface PurgeOptions {
@@ -191,14 +198,6 @@ export interface StorageDriver {
 
   /** An URL from which the client may fetch `path` itself, or `undefined` for "serve it yourself". */
   redirectUrl(path: string, request: RedirectRequest): Promise<string | undefined>;
-
-  /**
-   * Renames a folder, with all below it, to a name that is free. Only where that is one cheap step; may be undone by a
-   * power cut until the next durable write below it.
-   *
-   * @throws PathNotFoundError
-   */
-  renameFolder?(from: string, to: string): Promise<void>;
 
   /**
    * Removes leftovers of writers below `prefix` that no listing shows (S3 multipart uploads, temp files) older than the
@@ -300,6 +299,8 @@ export async function applyInOrder(
   for (const step of steps) {
     if (step.kind === 'put') {
       await driver.put(step.path, step.content);
+    } else if (step.kind === 'recycle') {
+      throw new TypeError('folders cannot be renamed here');
     } else if (!(step.keepExisting && (await driver.stat(step.to))?.isDirectory === false)) {
       await driver.move(step.from, step.to);
     }

@@ -14,7 +14,6 @@
  *       _manifests/referrers/<alg>/<subject hex>/<alg>-<hex>   descriptor of a referrer, as it is listed
  *       _manifests/referrers/complete                   every revision of the repository was looked at
  *       _uploads/<id>/longshore                         digest so far of a streamed upload (upload-store.ts)
- *       _uploads/.longshore-spare-<id>/startedat        folder of a finished session, for the next one (session-shelf.ts)
  *     longshore-quarantine/<alg>-<hex>                  corrupt blobs that `verify --repair` took out of the way
  */
 
@@ -100,11 +99,6 @@ export function uploadsPath(name: RepositoryName): string {
 
 export function uploadPath(name: RepositoryName, id: string): string {
   return `${uploadsPath(name)}/${id}`;
-}
-
-/** An empty session kept for the next upload; no upload id looks like it. */
-export function spareUploadPath(name: RepositoryName, id: string): string {
-  return `${uploadsPath(name)}/.longshore-spare-${id}`;
 }
 
 export function uploadDataPath(name: RepositoryName, id: string): string {

@@ -78,7 +78,6 @@ export type StorageMethod =
   | 'stat'
   | 'delete'
   | 'uploadSizeBytes'
-  | 'renameFolder'
   | 'appendUpload';
 
 /** Sent in batches, one message per turn of the sender's loop. Arrays, since they clone cheaper than objects. */

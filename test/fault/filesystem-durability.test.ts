@@ -92,6 +92,66 @@ describe.skipIf(missing !== undefined)(`filesystem durability ${missing ?? ''}`,
     await data.remove();
   });
 
+  it('acknowledges nothing that a power cut could take with the folders of uploads used again', async () => {
+    const data = await tempFolder();
+    const log = join(tools.path, 'recycled.log');
+    writeFileSync(log, '');
+    const driver = await DriverProcess.start(driverModule, data.path, {
+      ...fault.env,
+      IO_FAULT_LOG: log,
+    });
+    const promised = new Map<number, string[]>();
+    const lying: string[][] = [[], [], []];
+    let used = 0;
+    const push = async (n: number): Promise<void> => {
+      const ready = lying[n % lying.length] ?? [];
+      let up = ready.length < 3 ? undefined : ready.shift();
+      if (up === undefined) {
+        up = `/repo${n % lying.length}/uploads/${n}`;
+        await driver.call('put', [`${up}/startedat`, 'now', { durable: false }]);
+      } else {
+        used += 1;
+      }
+      const writer = await driver.call<Handle>('openWriter', [`${up}/data`, { append: true }]);
+      await driver.call('write', [noise(1000)], writer);
+      promised.set(driver.nextId, [`${up}/data`]);
+      await driver.call('close', [], writer);
+      const blob = `/blobs/${n}/data`;
+      const next = `/repo${n % lying.length}/uploads/after-${n}`;
+      const steps: WriteStep[] = [
+        { kind: 'move', from: `${up}/data`, to: blob },
+        { kind: 'recycle', from: up, to: next },
+      ];
+      promised.set(driver.nextId, [blob]);
+      await driver.call('apply', [steps]);
+      ready.push(next);
+    };
+    let count = 0;
+    try {
+      await Promise.all(
+        Array.from({ length: 8 }, async () => {
+          while (count < 200) {
+            count += 1;
+            await push(count);
+          }
+        }),
+      );
+    } finally {
+      await driver.stop();
+    }
+    expect(used).toBeGreaterThan(100);
+    const powerCut = new PowerCut(data.path);
+    let checkedPaths = 0;
+    for (const line of readFileSync(log, 'utf8').trimEnd().split('\n')) {
+      for (const path of promised.get(powerCut.take(line) ?? -1) ?? []) {
+        expect(powerCut.loss(path)).toBeUndefined();
+        checkedPaths += 1;
+      }
+    }
+    expect(checkedPaths).toBe(400);
+    await data.remove();
+  });
+
   it('leaves every file whole when the process is killed at any moment, and goes on from there', async () => {
     const data = await tempFolder();
     for (let round = 1; round <= 12; round += 1) {

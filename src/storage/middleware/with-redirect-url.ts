@@ -8,7 +8,6 @@ export function withRedirectUrl(
 ): StorageDriver {
   const listNow = listNowOf(driver);
   const purge = driver.purgeUploads?.bind(driver);
-  const rename = driver.renameFolder?.bind(driver);
   return {
     name: driver.name,
     abilities: { ...driver.abilities, redirects: true },
@@ -24,7 +23,6 @@ export function withRedirectUrl(
     openWriter: (path, options) => driver.openWriter(path, options),
     uploadSizeBytes: (path) => driver.uploadSizeBytes(path),
     redirectUrl,
-    ...(rename && { renameFolder: rename }),
     ...(purge && { purgeUploads: purge }),
     close: () => driver.close(),
   };

@@ -10,7 +10,6 @@ export function driverWith(
   readAround: () => Around = () => around,
 ): StorageDriver {
   const purge = driver.purgeUploads?.bind(driver);
-  const rename = driver.renameFolder?.bind(driver);
   const replace = driver.openReplacement?.bind(driver);
   const getMarked = driver.getMarked?.bind(driver);
   const { openUploads } = driver;
@@ -42,7 +41,6 @@ export function driverWith(
     ...(replace && {
       openReplacement: async (path) => writerWith(await around(() => replace(path)), around),
     }),
-    ...(rename && { renameFolder: (from, to) => around(() => rename(from, to)) }),
     ...(purge && {
       purgeUploads: (prefix, olderThanMs, options) =>
         around(() => purge(prefix, olderThanMs, options)),

@@ -36,7 +36,6 @@ class Checked implements StorageDriver {
   readonly name: string;
   readonly abilities: StorageDriver['abilities'];
   readonly purgeUploads?: NonNullable<StorageDriver['purgeUploads']>;
-  readonly renameFolder?: (from: string, to: string) => Promise<void>;
   readonly openReplacement?: (path: string) => Promise<FileWriter>;
   readonly listNow?: ListNow;
   readonly #driver: StorageDriver;
@@ -52,14 +51,6 @@ class Checked implements StorageDriver {
     if (listNow !== undefined) {
       // Paths need no check: it tells only of what was listed before.
       this.listNow = listNow;
-    }
-    const rename = driver.renameFolder?.bind(driver);
-    if (rename !== undefined) {
-      this.renameFolder = (from, to): Promise<void> =>
-        this.#call(() => {
-          this.#assertPath(to);
-          return rename(from, to);
-        }, from);
     }
     const replace = driver.openReplacement?.bind(driver);
     if (replace !== undefined) {

@@ -1,6 +1,6 @@
 /** Times a driver's calls for the storage "action" histogram, under Distribution's action names. */
 
-import { type FileFacts, listNowOf, type StorageDriver } from '../driver.ts';
+import { type FileFacts, listNowOf, type StorageDriver, type WriteStep } from '../driver.ts';
 
 export type StorageAction =
   | 'GetContent'
@@ -10,6 +10,12 @@ export type StorageAction =
   | 'Move'
   | 'Delete'
   | 'RedirectURL';
+
+const stepActions: Readonly<Record<WriteStep['kind'], readonly StorageAction[]>> = {
+  put: ['PutContent'],
+  move: ['Move'],
+  recycle: [],
+};
 
 /** Called after each timed call, failed ones included. Must not throw. */
 export type ObserveAction = (action: StorageAction, seconds: number) => void;
@@ -50,7 +56,6 @@ export function timed(driver: StorageDriver, observe: ObserveAction): StorageDri
   };
   const listNow = listNowOf(driver);
   const purge = driver.purgeUploads?.bind(driver);
-  const rename = driver.renameFolder?.bind(driver);
   const replace = driver.openReplacement?.bind(driver);
   return {
     name: driver.name,
@@ -59,7 +64,7 @@ export function timed(driver: StorageDriver, observe: ObserveAction): StorageDri
     put: (path, content, options) => time(['PutContent'], driver.put(path, content, options)),
     apply: (steps) =>
       time(
-        steps.map((step) => (step.kind === 'put' ? 'PutContent' : 'Move')),
+        steps.flatMap((step) => stepActions[step.kind]),
         driver.apply(steps),
       ),
     open: (path, options) => driver.open(path, options),
@@ -80,7 +85,6 @@ export function timed(driver: StorageDriver, observe: ObserveAction): StorageDri
     uploadSizeBytes: (path) => driver.uploadSizeBytes(path),
     redirectUrl: (path, request) => time(['RedirectURL'], driver.redirectUrl(path, request)),
     ...(replace && { openReplacement: replace }),
-    ...(rename && { renameFolder: rename }),
     ...(purge && { purgeUploads: purge }),
     close: () => driver.close(),
   };

@@ -20,7 +20,6 @@ export function traced(driver: StorageDriver, tracer: Tracer): StorageDriver {
   }
   const at = (path: string): SpanAttributes => ({ [`${prefix}.path`]: path });
   const purge = driver.purgeUploads?.bind(driver);
-  const rename = driver.renameFolder?.bind(driver);
   const replace = driver.openReplacement?.bind(driver);
   return {
     name: driver.name,
@@ -56,7 +55,6 @@ export function traced(driver: StorageDriver, tracer: Tracer): StorageDriver {
       openReplacement: (path: string) =>
         span('Writer', { ...at(path), [`${prefix}.append`]: false }, () => replace(path)),
     }),
-    ...(rename && { renameFolder: rename }),
     ...(purge && { purgeUploads: purge }),
     close: () => driver.close(),
   };

@@ -32,10 +32,13 @@ export interface ApplyParts {
 }
 
 type PutStep = WriteStep & { readonly kind: 'put' };
+type MoveStep = WriteStep & { readonly kind: 'move' };
+/** Steps that concern files. */
+export type FileStep = PutStep | MoveStep;
 
 /** A step with its first round done. */
 interface Prepared {
-  readonly step: WriteStep;
+  readonly step: FileStep;
   readonly path: string;
   readonly target: string;
   /** No earlier step of the call has this target. */
@@ -58,7 +61,7 @@ export function isTempName(name: string): boolean {
 }
 
 /** Applies `steps` as the driver contract says; translates errors; removes its temp files when it fails. */
-export async function applySteps(parts: ApplyParts, steps: readonly WriteStep[]): Promise<void> {
+export async function applySteps(parts: ApplyParts, steps: readonly FileStep[]): Promise<void> {
   const prepared: Prepared[] = [];
   for (const step of steps) {
     const path = step.kind === 'put' ? step.path : step.to;
@@ -114,7 +117,7 @@ async function writeAndClose(fd: number, content: Uint8Array | string): Promise<
   }
 }
 
-function isDurable(step: WriteStep): boolean {
+function isDurable(step: FileStep): boolean {
   return step.kind === 'move' || step.durable !== false;
 }
 
@@ -181,7 +184,7 @@ async function renameTemp(directories: Directories, one: Prepared, step: PutStep
 
 async function moveFile(
   parts: ApplyParts,
-  step: WriteStep & { kind: 'move' },
+  step: MoveStep,
   { target, isNewFolder, isFirstThere }: Prepared,
 ): Promise<void> {
   const isSurelyFree = isNewFolder && isFirstThere;

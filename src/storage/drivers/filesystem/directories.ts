@@ -22,8 +22,9 @@ export class Directories {
   readonly #syncs: DirectorySyncs;
   readonly #known: Set<string> = new Set();
   readonly #making: Map<string, Promise<boolean>> = new Map();
-  /** Made here, entry in the parent not synced yet. The value tells one making from a later one of the same name. */
-  readonly #unsynced: Map<string, object> = new Map();
+  /** Being renamed to: perhaps there, perhaps not yet. */
+  readonly #renaming: Set<string> = new Set();
+  readonly #unsynced: UnsyncedEntries = new UnsyncedEntries();
 
   constructor(syncs: DirectorySyncs = new DirectorySyncs()) {
     this.#syncs = syncs;
@@ -73,11 +74,14 @@ export class Directories {
   async rename(from: string, to: string): Promise<void> {
     // Before the call, as in #create: whoever finds it under its new name must see the mark.
     this.#unsynced.set(to, {});
+    this.#renaming.add(to);
     try {
       await renameFile(from, to);
     } catch (error) {
       this.#unsynced.delete(to);
       throw error;
+    } finally {
+      this.#renaming.delete(to);
     }
     this.#unsynced.delete(from);
     this.#known.delete(from);
@@ -87,25 +91,24 @@ export class Directories {
   /** Makes what happened in `directories` durable, with the entries of those that were only just made. */
   async sync(directories: Iterable<string>): Promise<void> {
     const wanted = new Set<string>(directories);
-    const settled: { parent: string; child: string; mark: object }[] = [];
     if (this.#unsynced.size > 0) {
       for (const directory of [...wanted]) {
         for (let child = directory; child !== dirname(child); child = dirname(child)) {
-          const mark = this.#unsynced.get(child);
-          if (mark !== undefined) {
+          if (this.#unsynced.get(child) !== undefined) {
             wanted.add(dirname(child));
-            if (!this.#making.has(child)) {
-              settled.push({ parent: dirname(child), child, mark });
-            }
           }
         }
       }
     }
     await allDone(
       [...wanted].map(async (directory) => {
+        // All of its entries, also those that others owe: the sync takes them along.
+        const settled = this.#unsynced
+          .in(directory)
+          .filter(([child]) => !this.#making.has(child) && !this.#renaming.has(child));
         await this.#syncs.sync(directory);
-        for (const { parent, child, mark } of settled) {
-          if (parent === directory && this.#unsynced.get(child) === mark) {
+        for (const [child, mark] of settled) {
+          if (this.#unsynced.get(child) === mark) {
             this.#unsynced.delete(child);
           }
         }
@@ -135,7 +138,7 @@ export class Directories {
 
   #remember(directory: string): void {
     dropOldest(this.#known, maxKnown - 1);
-    dropOldest(this.#unsynced, maxUnsynced);
+    this.#unsynced.dropOldest();
     this.#known.add(directory);
   }
 
@@ -159,8 +162,67 @@ export class Directories {
   }
 }
 
-/** Sets and maps keep the order of insertion. */
-function dropOldest(entries: Set<string> | Map<string, object>, keep: number): void {
+/**
+ * Directories made or renamed here whose entry in the parent is not synced yet. The value tells one making from a later
+ * one of the same name.
+ */
+class UnsyncedEntries {
+  readonly #marks: Map<string, object> = new Map();
+  readonly #byParent: Map<string, Set<string>> = new Map();
+
+  get size(): number {
+    return this.#marks.size;
+  }
+
+  get(child: string): object | undefined {
+    return this.#marks.get(child);
+  }
+
+  /** Those whose entries lie in `parent`. */
+  in(parent: string): [child: string, mark: object][] {
+    const found: [string, object][] = [];
+    for (const child of this.#byParent.get(parent) ?? []) {
+      const mark = this.#marks.get(child);
+      if (mark !== undefined) {
+        found.push([child, mark]);
+      }
+    }
+    return found;
+  }
+
+  set(child: string, mark: object): void {
+    this.#marks.set(child, mark);
+    const parent = dirname(child);
+    const siblings = this.#byParent.get(parent);
+    if (siblings === undefined) {
+      this.#byParent.set(parent, new Set([child]));
+    } else {
+      siblings.add(child);
+    }
+  }
+
+  delete(child: string): void {
+    this.#marks.delete(child);
+    const parent = dirname(child);
+    const siblings = this.#byParent.get(parent);
+    siblings?.delete(child);
+    if (siblings?.size === 0) {
+      this.#byParent.delete(parent);
+    }
+  }
+
+  dropOldest(): void {
+    for (const oldest of this.#marks.keys()) {
+      if (this.#marks.size <= maxUnsynced) {
+        return;
+      }
+      this.delete(oldest);
+    }
+  }
+}
+
+/** Sets keep the order of insertion. */
+function dropOldest(entries: Set<string>, keep: number): void {
   for (const oldest of entries.keys()) {
     if (entries.size <= keep) {
       return;

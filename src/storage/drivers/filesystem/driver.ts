@@ -47,6 +47,7 @@ class FilesystemDriver implements StorageDriver {
     minChunkBytes: 0,
     readsUncommitted: true,
     redirects: false,
+    renamesFolders: true,
   };
   readonly #root: string;
   readonly #directories: Directories = new Directories();
@@ -84,11 +85,16 @@ class FilesystemDriver implements StorageDriver {
       : this.apply([{ kind: 'put', path, content }]);
   }
 
-  apply(steps: readonly WriteStep[]): Promise<void> {
-    return applySteps(
+  async apply(steps: readonly WriteStep[]): Promise<void> {
+    await applySteps(
       { directories: this.#directories, toFile: (path: string) => this.#toFile(path) },
-      steps,
+      steps.filter((step) => step.kind !== 'recycle'),
     );
+    for (const step of steps) {
+      if (step.kind === 'recycle') {
+        await this.#recycle(this.#toFile(step.from), this.#toFile(step.to));
+      }
+    }
   }
 
   open(
@@ -150,11 +156,6 @@ class FilesystemDriver implements StorageDriver {
     return Promise.resolve(undefined);
   }
 
-  async renameFolder(from: string, to: string): Promise<void> {
-    await translating(from, this.#directories.rename(this.#toFile(from), this.#toFile(to)));
-    this.#smallFiles.forget(this.#toFile(from));
-  }
-
   /** Temp files of writers that died are this driver's leftovers. */
   purgeUploads(prefix: string, olderThanMs: number, options?: PurgeOptions): Promise<number> {
     const folder = this.#toFile(prefix);
@@ -164,6 +165,15 @@ class FilesystemDriver implements StorageDriver {
   close(): Promise<void> {
     this.openUploads?.close();
     return Promise.resolve();
+  }
+
+  async #recycle(from: string, to: string): Promise<void> {
+    try {
+      await this.#directories.rename(from, to);
+    } catch {
+      // Whoever wants the folder looks for it under its new name first.
+    }
+    this.#smallFiles.forget(from);
   }
 
   async #remove(file: string, isDurable: boolean): Promise<void> {

@@ -43,6 +43,7 @@ class MemoryDriver implements StorageDriver {
     minChunkBytes: 0,
     readsUncommitted: false,
     redirects: false,
+    renamesFolders: false,
   };
   readonly #now: () => number;
   readonly #root: MemoryFolder;
@@ -64,6 +65,8 @@ class MemoryDriver implements StorageDriver {
     for (const step of steps) {
       if (step.kind === 'put') {
         this.#put(step.path, step.content);
+      } else if (step.kind === 'recycle') {
+        throw new TypeError('folders cannot be renamed here');
       } else if (!(step.keepExisting && find(this.#root, step.to)?.kind === 'file')) {
         this.#move(step.from, step.to);
       }

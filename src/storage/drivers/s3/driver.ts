@@ -72,6 +72,7 @@ export class S3Driver implements StorageDriver {
     minChunkBytes: minPartBytes,
     readsUncommitted: false,
     redirects: true,
+    renamesFolders: false,
   };
   readonly #store: ObjectStore;
   readonly #signer: S3Client;

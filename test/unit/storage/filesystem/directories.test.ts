@@ -58,8 +58,32 @@ it('owes nothing for directories that were there before', async () => {
 it('makes a commit wait for the parents that another commit has made but not yet synced', async () => {
   await directories.make(`${root}/a/b`);
   expect(await syncedBy(`${root}/a`)).toEqual(['.', '/', '/a']);
-  // Still owed: b's entry lies in /a, and is looked for only by commits into b.
+  // That sync of /a took the entry of b along.
+  expect(await syncedBy(`${root}/a/b`)).toEqual(['/a/b']);
+});
+
+it('settles with one sync of a folder the entries of all that were made or renamed in it before', async () => {
+  await directories.make(`${root}/a/b`);
+  await directories.make(`${root}/a/c`);
+  await directories.rename(`${root}/a/c`, `${root}/a/d`);
+  expect(await syncedBy(`${root}/a/b`)).toEqual(['.', '/', '/a', '/a/b']);
+  expect(await syncedBy(`${root}/a/d`)).toEqual(['/a/d']);
+  // Not those that come to be afterwards, or under a name that had been settled.
+  await directories.rename(`${root}/a/b`, `${root}/a/e`);
+  await directories.rename(`${root}/a/e`, `${root}/a/b`);
   expect(await syncedBy(`${root}/a/b`)).toEqual(['/a', '/a/b']);
+});
+
+it('does not take a folder along whose making or renaming is still under way', async () => {
+  await directories.make(`${root}/a/b`);
+  await directories.sync([`${root}/a/b`]);
+  const underWay = [
+    directories.make(`${root}/a/new`),
+    directories.rename(`${root}/a/b`, `${root}/a/moved`),
+  ];
+  await directories.sync([`${root}/a`]);
+  await Promise.all(underWay);
+  expect(await syncedBy(`${root}/a/new`)).toEqual(['/a', '/a/new']);
 });
 
 it('keeps the debt when a sync fails', async () => {
