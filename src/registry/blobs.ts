@@ -52,16 +52,18 @@ async function readFacts(
   digest: Digest,
 ): Promise<BlobFacts | undefined> {
   const { driver } = context;
-  const isCanonical = algorithmOf(digest) === canonicalAlgorithm;
-  // A canonical link nearly always names itself, so both are asked side by side.
-  const [target, guess] = await Promise.all([
+  // A canonical link nearly always names itself. Where a call goes over a network both are asked side by side; a local
+  // disk is spared the second one for the blobs that are not there, nearly all that a push asks for.
+  const isAskedAhead =
+    !driver.abilities.readsUncommitted && algorithmOf(digest) === canonicalAlgorithm;
+  const [target, ahead] = await Promise.all([
     readLink(driver, layerLinkPath(name, digest)),
-    isCanonical ? driver.stat(blobDataPath(digest)) : undefined,
+    isAskedAhead ? driver.stat(blobDataPath(digest)) : undefined,
   ]);
   if (target === undefined) {
     return undefined;
   }
-  const data = isCanonical && target === digest ? guess : await driver.stat(blobDataPath(target));
+  const data = isAskedAhead && target === digest ? ahead : await driver.stat(blobDataPath(target));
   if (data === undefined || data.isDirectory) {
     return undefined;
   }

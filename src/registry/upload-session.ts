@@ -97,10 +97,17 @@ export class UploadSessions {
     if (this.#ended.has(id)) {
       throw uploadUnknown();
     }
-    const [startedAtMs, sizeBytes = 0] = await Promise.all([
-      this.#startedAt(name, id),
-      driver.uploadSizeBytes(uploadDataPath(name, id)),
-    ]);
+    const known = this.#startedAtMs.get(id);
+    const size = driver.uploadSizeBytes(uploadDataPath(name, id));
+    if (known !== undefined) {
+      // Whether it is still there must be asked all the same: another instance may have ended it. Data tells.
+      const sizeBytes = (await size) ?? 0;
+      if (sizeBytes > 0 || (await driver.stat(uploadStartedAtPath(name, id))) !== undefined) {
+        return { name, id, startedAtMs: known, sizeBytes };
+      }
+      throw uploadUnknown();
+    }
+    const [startedAtMs, sizeBytes = 0] = await Promise.all([getStartedAt(driver, name, id), size]);
     if (startedAtMs === undefined) {
       throw uploadUnknown();
     }
@@ -200,17 +207,6 @@ export class UploadSessions {
     await this.#knowledge.settle();
     await Promise.all(this.#cleanups);
     await this.#shelf.clear();
-  }
-
-  /** When a session began, as long as it is there; what this process began it need not read. */
-  async #startedAt(name: RepositoryName, id: string): Promise<number | undefined> {
-    const { driver } = this.#context;
-    const known = this.#startedAtMs.get(id);
-    if (known === undefined) {
-      return getStartedAt(driver, name, id);
-    }
-    // Whether it is there must be asked all the same: another instance may have ended it.
-    return (await driver.stat(uploadStartedAtPath(name, id))) === undefined ? undefined : known;
   }
 
   /** Runs `work` as the session's only writer; a second one is told where the upload stands. */
