@@ -9,7 +9,7 @@
 import { dirname } from 'node:path';
 import { makeDirectory, renameFile } from './file-calls.ts';
 import { errnoOf } from './file-error.ts';
-import { DirectorySyncs } from './sync-dirs.ts';
+import { DirectorySyncs, type SyncDone } from './sync-dirs.ts';
 
 /** Names kept of directories that were there; a wrong one only costs a failed call. */
 const maxKnown = 4096;
@@ -89,7 +89,7 @@ export class Directories {
   }
 
   /** Makes what happened in `directories` durable, with the entries of those that were only just made. */
-  async sync(directories: Iterable<string>): Promise<void> {
+  sync(directories: Iterable<string>): Promise<void> {
     const wanted = new Set<string>(directories);
     if (this.#unsynced.size > 0) {
       for (const directory of [...wanted]) {
@@ -100,20 +100,38 @@ export class Directories {
         }
       }
     }
-    await allDone(
-      [...wanted].map(async (directory) => {
-        // All of its entries, also those that others owe: the sync takes them along.
-        const settled = this.#unsynced
-          .in(directory)
-          .filter(([child]) => !this.#making.has(child) && !this.#renaming.has(child));
-        await this.#syncs.sync(directory);
-        for (const [child, mark] of settled) {
-          if (this.#unsynced.get(child) === mark) {
-            this.#unsynced.delete(child);
-          }
+    if (wanted.size === 0) {
+      return Promise.resolve();
+    }
+    return new Promise((resolve, reject) => {
+      let left = wanted.size;
+      let failure: { readonly error: unknown } | undefined;
+      const oneDone = (error: unknown): void => {
+        if (error !== undefined) {
+          failure ??= { error };
         }
-      }),
-    );
+        left -= 1;
+        if (left === 0) {
+          failure === undefined ? resolve() : reject(failure.error);
+        }
+      };
+      for (const directory of wanted) {
+        this.#syncOne(directory, oneDone);
+      }
+    });
+  }
+
+  #syncOne(directory: string, done: SyncDone): void {
+    // All of its entries, also those that others owe: the sync takes them along.
+    const settled = this.#unsynced
+      .in(directory)
+      .filter(([child]) => !this.#making.has(child) && !this.#renaming.has(child));
+    this.#syncs.sync(directory, (error) => {
+      if (error === undefined) {
+        this.#unsynced.settle(settled);
+      }
+      done(error);
+    });
   }
 
   async #create(directory: string): Promise<boolean> {
@@ -179,7 +197,7 @@ class UnsyncedEntries {
   }
 
   /** Those whose entries lie in `parent`. */
-  in(parent: string): [child: string, mark: object][] {
+  in(parent: string): (readonly [child: string, mark: object])[] {
     const found: [string, object][] = [];
     for (const child of this.#byParent.get(parent) ?? []) {
       const mark = this.#marks.get(child);
@@ -208,6 +226,15 @@ class UnsyncedEntries {
     siblings?.delete(child);
     if (siblings?.size === 0) {
       this.#byParent.delete(parent);
+    }
+  }
+
+  /** Entries that are on disk now, unless they have been made anew meanwhile. */
+  settle(entries: readonly (readonly [child: string, mark: object])[]): void {
+    for (const [child, mark] of entries) {
+      if (this.#marks.get(child) === mark) {
+        this.delete(child);
+      }
     }
   }
 

@@ -150,11 +150,12 @@ export function syncData(fd: number): Promise<void> {
   return call<void>((done) => fs.fdatasync(fd, done as fs.NoParamCallback));
 }
 
-export function syncAll(fd: number): Promise<void> {
+export function syncAll(fd: number, done: (error: unknown) => void): void {
   if (isInMemory(fd)) {
-    return Promise.resolve();
+    done(null);
+  } else {
+    fs.fsync(fd, done);
   }
-  return call<void>((done) => fs.fsync(fd, done as fs.NoParamCallback));
 }
 
 export function truncateTo(fd: number, sizeBytes: number): Promise<void> {

@@ -1,71 +1,67 @@
 /**
  * Directory fsyncs, shared between the commits that run at the same time.
  *
- *   request for D, none pending      -> start one
- *   request for D, one is running    -> it may have begun before our rename: join the next one
- *   request for D, one is queued     -> it begins after our rename: join it
+ *   request for D, none running     -> start one
+ *   request for D, one is running   -> it may have begun before our rename: wait for the next one, with all who ask
+ *
+ * By callbacks: a small push has some forty of these, and promises all the way down took more time than the calls.
  */
 
 import { closeFile, openDirectory, syncAll } from './file-calls.ts';
 import { errnoOf } from './file-error.ts';
 
-interface Pending {
-  readonly running: Promise<void>;
-  queued: Promise<void> | undefined;
-}
+/** Told how a sync ended: `undefined`, or what failed. Must not throw. */
+export type SyncDone = (error: unknown) => void;
 
 export class DirectorySyncs {
-  readonly #pending: Map<string, Pending> = new Map();
-  readonly #syncNow: (directory: string) => Promise<void>;
+  /** Those for whom a sync begins when the running one has ended; there is a list while one is running. */
+  readonly #queued: Map<string, SyncDone[]> = new Map();
+  readonly #syncNow: (directory: string, done: SyncDone) => void;
 
   /** `syncNow` does one sync; tests hand in their own to see when it runs. */
-  constructor(syncNow: (directory: string) => Promise<void> = syncDirectory) {
+  constructor(syncNow: (directory: string, done: SyncDone) => void = syncDirectory) {
     this.#syncNow = syncNow;
   }
 
-  /** Resolves once everything renamed, created or removed in `directory` before the call is on disk. */
-  sync(directory: string): Promise<void> {
-    const pending = this.#pending.get(directory);
-    if (pending === undefined) {
-      return this.#start(directory);
+  /** Calls `done` once everything renamed, created or removed in `directory` before the call is on disk. */
+  sync(directory: string, done: SyncDone): void {
+    const queued = this.#queued.get(directory);
+    if (queued === undefined) {
+      this.#start(directory, [done]);
+    } else {
+      queued.push(done);
     }
-    pending.queued ??= pending.running.then(
-      () => this.#start(directory),
-      () => this.#start(directory),
-    );
-    return pending.queued;
   }
 
-  #start(directory: string): Promise<void> {
-    const running = this.#syncNow(directory).finally(() => {
-      if (this.#pending.get(directory)?.queued === undefined) {
-        this.#pending.delete(directory);
+  #start(directory: string, waiting: readonly SyncDone[]): void {
+    const queued: SyncDone[] = [];
+    this.#queued.set(directory, queued);
+    this.#syncNow(directory, (error) => {
+      if (queued.length > 0) {
+        this.#start(directory, queued);
+      } else {
+        this.#queued.delete(directory);
+      }
+      for (const done of waiting) {
+        done(error);
       }
     });
-    this.#pending.set(directory, { running, queued: undefined });
-    return running;
   }
 }
 
-async function syncDirectory(directory: string): Promise<void> {
+function syncDirectory(directory: string, done: SyncDone): void {
   let fd: number;
   try {
     fd = openDirectory(directory);
   } catch (error) {
     // Removed by someone meanwhile: what we put there went with it, and there is nothing left to sync.
-    if (errnoOf(error) === 'ENOENT') {
-      return;
-    }
-    throw error;
+    done(errnoOf(error) === 'ENOENT' ? undefined : error);
+    return;
   }
-  try {
-    await syncAll(fd);
-  } catch (error) {
-    // Some network and FUSE file systems cannot sync directories, and say so with EINVAL or ENOTSUP.
-    if (errnoOf(error) !== 'EINVAL' && errnoOf(error) !== 'ENOTSUP') {
-      throw error;
-    }
-  } finally {
+  syncAll(fd, (error) => {
     closeFile(fd);
-  }
+    // Some network and FUSE file systems cannot sync directories, and say so with EINVAL or ENOTSUP.
+    const isRefused = errnoOf(error) === 'EINVAL' || errnoOf(error) === 'ENOTSUP';
+    done(isRefused ? undefined : (error ?? undefined));
+  });
 }

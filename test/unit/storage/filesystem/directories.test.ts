@@ -23,11 +23,9 @@ beforeEach(() => {
   synced = [];
   failing = undefined;
   directories = new Directories(
-    new DirectorySyncs(async (directory) => {
+    new DirectorySyncs((directory, done) => {
       synced.push(directory.slice(folder.path.length) || '/');
-      if (directory === failing) {
-        throw new Error('disk');
-      }
+      setImmediate(done, directory === failing ? new Error('disk') : undefined);
     }),
   );
 });
@@ -84,6 +82,11 @@ it('does not take a folder along whose making or renaming is still under way', a
   await directories.sync([`${root}/a`]);
   await Promise.all(underWay);
   expect(await syncedBy(`${root}/a/new`)).toEqual(['/a', '/a/new']);
+});
+
+it('has nothing to wait for where nothing is to be synced', async () => {
+  await directories.sync([]);
+  expect(synced).toEqual([]);
 });
 
 it('keeps the debt when a sync fails', async () => {

@@ -8,18 +8,14 @@ interface Run {
   finish(error?: Error): void;
 }
 
-function aRecorder(): { runs: Run[]; syncs: DirectorySyncs } {
+function aRecorder(): { runs: Run[]; syncs: { sync(directory: string): Promise<void> } } {
   const runs: Run[] = [];
-  const syncs = new DirectorySyncs(
-    (directory) =>
-      new Promise<void>((resolve, reject) => {
-        runs.push({
-          directory,
-          finish: (error) => (error === undefined ? resolve() : reject(error)),
-        });
-      }),
-  );
-  return { runs, syncs };
+  const syncs = new DirectorySyncs((directory, done) => runs.push({ directory, finish: done }));
+  const sync = (directory: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      syncs.sync(directory, (error) => (error === undefined ? resolve() : reject(error)));
+    });
+  return { runs, syncs: { sync } };
 }
 
 it('starts at once when none is under way', async () => {
