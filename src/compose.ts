@@ -28,7 +28,8 @@ import { DebugServer } from './observe/debug-server.ts';
 import { Health } from './observe/health.ts';
 import { healthChecks } from './observe/health-checks.ts';
 import type { Logger } from './observe/logger.ts';
-import { createMetrics, type Metrics, noMetrics } from './observe/metrics.ts';
+import type { Metrics, MetricsPage } from './observe/metrics.ts';
+import { noMetrics } from './observe/no-metrics.ts';
 import { RequestClock } from './observe/phases.ts';
 import { ProxyStats } from './observe/proxy-stats.ts';
 import type { WorkerState } from './observe/read-metrics.ts';
@@ -114,7 +115,7 @@ async function start(
   undo: Undo[],
 ): Promise<Registry> {
   const { logger } = logging;
-  const page = config.http.debug.prometheus.enabled ? createMetrics() : undefined;
+  const page = config.http.debug.prometheus.enabled ? await makeMetrics() : undefined;
   const metrics: Metrics = page ?? noMetrics;
   const tracer = await createTracer({ version, logger });
   undo.push(() => tracer.stop());
@@ -286,6 +287,11 @@ async function start(
       return wasClean;
     },
   };
+}
+
+async function makeMetrics(): Promise<MetricsPage> {
+  const { createMetrics } = await import('./observe/metrics.ts');
+  return createMetrics();
 }
 
 /** For the metrics; exported for their test. */
