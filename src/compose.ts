@@ -55,6 +55,7 @@ import { phased, phasedBodyStore } from './storage/wrap/phased.ts';
 import { timed } from './storage/wrap/timed.ts';
 import { traced } from './storage/wrap/traced.ts';
 import { version } from './version.ts';
+import { keepYoungGeneration } from './young-generation.ts';
 
 /** What a front end is made of; see http/exchange.ts. */
 export interface FrontEndParts {
@@ -92,6 +93,7 @@ export async function startRegistry(
   makeFrontEnd: (parts: FrontEndParts) => Promise<FrontEnd>,
   warnings: readonly string[] = [],
 ): Promise<Registry> {
+  keepYoungGeneration();
   const logging = createLogging(config.log, {
     version,
     sharesOutput: config.http.processes !== 1,

@@ -6,6 +6,7 @@
 
 import type { Piscina } from 'piscina';
 import { threadLoaded } from '../worker/loaded.ts';
+import { keepYoungGeneration } from '../young-generation.ts';
 
 /** A thread that hangs must not keep the process from ending. */
 const longestWaitMs = 5_000;
@@ -23,6 +24,7 @@ export class ThreadLoading {
     piscina.on('message', (message: unknown) => {
       if (message === threadLoaded) {
         this.#loaded += 1;
+        keepYoungGeneration();
         this.#wake?.();
       }
     });

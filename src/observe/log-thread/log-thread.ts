@@ -10,6 +10,7 @@
 import { Worker } from 'node:worker_threads';
 import { threadFile } from '../../thread-file.ts';
 import { within } from '../../within.ts';
+import { keepYoungGeneration } from '../../young-generation.ts';
 import type { LineOutput } from '../line-output.ts';
 import { LineWriter } from '../line-writer.ts';
 import {
@@ -232,6 +233,7 @@ export class LogThread {
   #hear(message: FromLogThread): void {
     switch (message.kind) {
       case 'loaded':
+        keepYoungGeneration();
         this.#goAway();
         break;
       case 'drained':
