@@ -10,6 +10,7 @@ import {
 } from './compose-settings.ts';
 import type { Config } from './config/schema.ts';
 import { CodedError, errorText } from './errors.ts';
+import { curbHeapGrowth } from './heap-growth.ts';
 import { createBufferPool } from './http/buffer-pool.ts';
 import type { Api } from './http/call.ts';
 import { Dispatcher } from './http/dispatch.ts';
@@ -55,7 +56,6 @@ import { phased, phasedBodyStore } from './storage/wrap/phased.ts';
 import { timed } from './storage/wrap/timed.ts';
 import { traced } from './storage/wrap/traced.ts';
 import { version } from './version.ts';
-import { keepYoungGeneration } from './young-generation.ts';
 
 /** What a front end is made of; see http/exchange.ts. */
 export interface FrontEndParts {
@@ -93,7 +93,7 @@ export async function startRegistry(
   makeFrontEnd: (parts: FrontEndParts) => Promise<FrontEnd>,
   warnings: readonly string[] = [],
 ): Promise<Registry> {
-  keepYoungGeneration();
+  curbHeapGrowth();
   const logging = createLogging(config.log, {
     version,
     sharesOutput: config.http.processes !== 1,

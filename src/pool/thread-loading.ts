@@ -5,8 +5,8 @@
  */
 
 import type { Piscina } from 'piscina';
+import { curbHeapGrowth } from '../heap-growth.ts';
 import { threadLoaded } from '../worker/loaded.ts';
-import { keepYoungGeneration } from '../young-generation.ts';
 
 /** A thread that hangs must not keep the process from ending. */
 const longestWaitMs = 5_000;
@@ -24,7 +24,7 @@ export class ThreadLoading {
     piscina.on('message', (message: unknown) => {
       if (message === threadLoaded) {
         this.#loaded += 1;
-        keepYoungGeneration();
+        curbHeapGrowth();
         this.#wake?.();
       }
     });

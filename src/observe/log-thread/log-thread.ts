@@ -8,9 +8,9 @@
  */
 
 import { Worker } from 'node:worker_threads';
+import { curbHeapGrowth } from '../../heap-growth.ts';
 import { threadFile } from '../../thread-file.ts';
 import { within } from '../../within.ts';
-import { keepYoungGeneration } from '../../young-generation.ts';
 import type { LineOutput } from '../line-output.ts';
 import { LineWriter } from '../line-writer.ts';
 import {
@@ -233,7 +233,7 @@ export class LogThread {
   #hear(message: FromLogThread): void {
     switch (message.kind) {
       case 'loaded':
-        keepYoungGeneration();
+        curbHeapGrowth();
         this.#goAway();
         break;
       case 'drained':

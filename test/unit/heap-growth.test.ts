@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
-const built = fileURLToPath(new URL('../../dist/src/young-generation.js', import.meta.url));
+const built = fileURLToPath(new URL('../../dist/src/heap-growth.js', import.meta.url));
 
 /** MiB that V8 has set apart for young objects once a load is over of which much survives. */
 function youngMiBAfterLoad(before: string): number {
@@ -15,7 +15,7 @@ function youngMiBAfterLoad(before: string): number {
       '--eval',
       `import { getHeapSpaceStatistics } from 'node:v8';
       import { Worker } from 'node:worker_threads';
-      import { keepYoungGeneration } from ${JSON.stringify(built)};
+      import { curbHeapGrowth } from ${JSON.stringify(built)};
       ${before}
       let kept = [];
       for (let index = 0; index < 3_000_000; index++) {
@@ -35,12 +35,12 @@ const threadStarted = `await new Promise((resolve) => {
   new Worker('', { eval: true }).once('exit', resolve);
 });`;
 
-it('the young generation grows until it is kept', () => {
+it('the young generation grows until it is curbed', () => {
   expect(youngMiBAfterLoad('')).toBeGreaterThan(16);
-  expect(youngMiBAfterLoad('keepYoungGeneration();')).toBeLessThanOrEqual(4);
+  expect(youngMiBAfterLoad('curbHeapGrowth();')).toBeLessThanOrEqual(4);
 });
 
-it('it is kept anew after a thread has started, which may undo it', () => {
-  const again = `keepYoungGeneration(); ${threadStarted} keepYoungGeneration();`;
+it('it is curbed anew after a thread has started, which may undo it', () => {
+  const again = `curbHeapGrowth(); ${threadStarted} curbHeapGrowth();`;
   expect(youngMiBAfterLoad(again)).toBeLessThanOrEqual(4);
 });
