@@ -7,6 +7,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { memoryText } from './figures/memory.ts';
 import { planText } from './figures/plan.ts';
 import type { CaseResult, Results, ServerName } from './figures/results.ts';
 import { caseText, headText, machineText } from './figures/table.ts';
@@ -39,6 +40,7 @@ async function main(): Promise<number> {
   };
   const cases = await runSuite(options, isRaised, observer, stopped.signal);
   const results: Results = { ...head, cases };
+  print(`\n${memoryText(results)}`);
   print(`\n${planText(results)}`);
   print(`\n${save(results, options.out).join('\n')}\n`);
   return cases.some(hasFailed) ? 1 : 0;

@@ -6,7 +6,8 @@
  */
 
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { createMetrics, type Metrics, noMetrics } from '../src/observe/metrics.ts';
+import { createMetrics, type Metrics } from '../src/observe/metrics.ts';
+import { noMetrics } from '../src/observe/no-metrics.ts';
 import { measure, printMachine } from './support/measure.ts';
 
 const handlers = ['manifest', 'blob', 'tags', 'base'] as const;

@@ -10,6 +10,7 @@ import {
 } from './compose-settings.ts';
 import type { Config } from './config/schema.ts';
 import { CodedError, errorText } from './errors.ts';
+import { curbHeapGrowth } from './heap-growth.ts';
 import { createBufferPool } from './http/buffer-pool.ts';
 import type { Api } from './http/call.ts';
 import { Dispatcher } from './http/dispatch.ts';
@@ -28,7 +29,8 @@ import { DebugServer } from './observe/debug-server.ts';
 import { Health } from './observe/health.ts';
 import { healthChecks } from './observe/health-checks.ts';
 import type { Logger } from './observe/logger.ts';
-import { createMetrics, type Metrics, noMetrics } from './observe/metrics.ts';
+import type { Metrics, MetricsPage } from './observe/metrics.ts';
+import { noMetrics } from './observe/no-metrics.ts';
 import { RequestClock } from './observe/phases.ts';
 import { ProxyStats } from './observe/proxy-stats.ts';
 import type { WorkerState } from './observe/read-metrics.ts';
@@ -91,6 +93,7 @@ export async function startRegistry(
   makeFrontEnd: (parts: FrontEndParts) => Promise<FrontEnd>,
   warnings: readonly string[] = [],
 ): Promise<Registry> {
+  curbHeapGrowth();
   const logging = createLogging(config.log, {
     version,
     sharesOutput: config.http.processes !== 1,
@@ -114,7 +117,7 @@ async function start(
   undo: Undo[],
 ): Promise<Registry> {
   const { logger } = logging;
-  const page = config.http.debug.prometheus.enabled ? createMetrics() : undefined;
+  const page = config.http.debug.prometheus.enabled ? await makeMetrics() : undefined;
   const metrics: Metrics = page ?? noMetrics;
   const tracer = await createTracer({ version, logger });
   undo.push(() => tracer.stop());
@@ -286,6 +289,11 @@ async function start(
       return wasClean;
     },
   };
+}
+
+async function makeMetrics(): Promise<MetricsPage> {
+  const { createMetrics } = await import('./observe/metrics.ts');
+  return createMetrics();
 }
 
 /** For the metrics; exported for their test. */

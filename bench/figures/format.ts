@@ -29,6 +29,11 @@ export function mebibytes(bytes: number): string {
   return `${number(bytes / mib)} MiB`;
 }
 
+/** What a load adds to memory at rest; empty when that is not known. */
+export function addedMemory(peakBytes: number, restBytes: number | undefined): string {
+  return restBytes === undefined ? '' : `+${mebibytes(Math.max(0, peakBytes - restBytes))}`;
+}
+
 /** CPU time of a unit: `41 µs`, `5.2 ms`. */
 export function cpuTime(milliseconds: number): string {
   return milliseconds < 1 ? `${number(milliseconds * 1000)} µs` : `${number(milliseconds)} ms`;

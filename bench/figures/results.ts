@@ -35,6 +35,8 @@ export interface CaseResult {
 
 export interface ServerRuns {
   readonly server: string;
+  /** Resident memory once it had started, before any load; absent in results of before it was measured. */
+  readonly restBytes?: number;
   readonly runs: readonly Run[];
 }
 

@@ -12,6 +12,8 @@ export interface ServerSummary {
   /** Absent where too few bytes moved to mean anything. */
   readonly cpuSecondsPerGiB?: number;
   readonly peakBytes: number;
+  /** Absent in results of before it was measured. */
+  readonly restBytes?: number;
   readonly p50Ms?: number;
   readonly p99Ms?: number;
   /** Share of one core that the client took: near 1, it and not the server was the limit. */
@@ -55,7 +57,7 @@ export function summarizeAll(results: Results): readonly CaseSummary[] {
   return results.cases.map(summarize);
 }
 
-function summarizeServer({ server, runs }: ServerRuns): ServerSummary {
+function summarizeServer({ server, restBytes, runs }: ServerRuns): ServerSummary {
   const rates = runs.map((run) => run.count / run.seconds);
   const count = sum(runs, (run) => run.count);
   const bytes = sum(runs, (run) => run.bytes);
@@ -69,6 +71,7 @@ function summarizeServer({ server, runs }: ServerRuns): ServerSummary {
     cpuMsPerUnit: (cpu / count) * 1000,
     ...(bytes / count >= leastBytesPerUnit ? { cpuSecondsPerGiB: (cpu / bytes) * gib } : {}),
     peakBytes: Math.max(...runs.map((run) => run.peakBytes)),
+    ...(restBytes === undefined ? {} : { restBytes }),
     ...(p50s.length > 0 ? { p50Ms: median(p50s) } : {}),
     ...(p99s.length > 0 ? { p99Ms: median(p99s) } : {}),
     loadShare: sum(runs, (run) => run.loadCpuSeconds) / sum(runs, (run) => run.seconds),

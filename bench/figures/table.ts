@@ -1,12 +1,12 @@
 /** The results as text for a terminal: one block for each case, one line for each server. */
 
-import { cpuTime, mebibytes, number, oneUnit, percent, times } from './format.ts';
+import { addedMemory, cpuTime, mebibytes, number, oneUnit, percent, times } from './format.ts';
 import type { CaseResult, Results } from './results.ts';
 import { type CaseSummary, type ServerSummary, summarize } from './summary.ts';
 
 /** From here the client, not the server, is likely the limit. */
 export const busyClientShare = 0.9;
-const columns = [17, 11, 7, 9, 12, 11, 12, 10, 10] as const;
+const columns = [17, 11, 7, 9, 12, 11, 12, 12, 10, 10] as const;
 
 export function machineText({ machine, servers, takenAt, isQuick }: Results): string {
   const memory = number(machine.memoryBytes / 1024 ** 3);
@@ -34,6 +34,7 @@ export function headText(): string {
     'CPU a unit',
     'CPU s/GiB',
     'peak',
+    'over rest',
     'p50',
     'p99',
   ];
@@ -74,6 +75,7 @@ function serverRow(summary: CaseSummary, server: ServerSummary): string {
     `${cpuTime(server.cpuMsPerUnit)}/${oneUnit(summary.unit)}`,
     server.cpuSecondsPerGiB === undefined ? '' : number(server.cpuSecondsPerGiB),
     mebibytes(server.peakBytes),
+    addedMemory(server.peakBytes, server.restBytes),
     server.p50Ms === undefined ? '' : `${number(server.p50Ms)} ms`,
     server.p99Ms === undefined ? '' : `${number(server.p99Ms)} ms`,
   ]);

@@ -1,6 +1,15 @@
 /** The report: one HTML file that asks nothing of the network, with a chart and a table for every profile. */
 
-import { cpuTime, mebibytes, number, oneUnit, percent, times } from '../figures/format.ts';
+import {
+  addedMemory,
+  cpuTime,
+  mebibytes,
+  number,
+  oneUnit,
+  percent,
+  times,
+} from '../figures/format.ts';
+import { compareMemory, type MemoryComparison, restText } from '../figures/memory.ts';
 import { loadName, planFor, plannedBusyShare, storageText, usualLoads } from '../figures/plan.ts';
 import type { CaseResult, Results } from '../figures/results.ts';
 import {
@@ -33,6 +42,7 @@ ${legend(results)}</header>
 ${warnings(results)}
 ${overviews(results)}
 ${groupByProfile(results.cases).map((group) => profileCard(results, group))}
+${memoryCard(results)}
 ${planCard(results)}
 ${machineCard(results)}
 </main>
@@ -110,7 +120,18 @@ ${figuresTable(summary)}
 }
 
 function figuresTable(summary: CaseSummary): Html {
-  const heads = ['', 'median', 'spread', 'ratio', 'CPU', 'CPU s/GiB', 'peak memory', 'p50', 'p99'];
+  const heads = [
+    '',
+    'median',
+    'spread',
+    'ratio',
+    'CPU',
+    'CPU s/GiB',
+    'peak memory',
+    'over rest',
+    'p50',
+    'p99',
+  ];
   const rows = summary.servers.map((server) => tableRow(cells(summary, server), 'td'));
   return html`<div class="scroll"><table><thead>${tableRow(heads, 'th')}</thead><tbody>${rows}</tbody></table></div>`;
 }
@@ -127,6 +148,7 @@ function cells(summary: CaseSummary, server: ServerSummary): string[] {
     `${cpuTime(server.cpuMsPerUnit)}/${oneUnit(summary.unit)}`,
     server.cpuSecondsPerGiB === undefined ? '' : number(server.cpuSecondsPerGiB),
     mebibytes(server.peakBytes),
+    addedMemory(server.peakBytes, server.restBytes),
     milliseconds(server.p50Ms),
     milliseconds(server.p99Ms),
   ];
@@ -137,6 +159,32 @@ function tableRow(texts: readonly string[], kind: 'td' | 'th'): Html {
     kind === 'td' ? html`<td>${text}</td>` : html`<th>${text}</th>`,
   );
   return html`<tr>${all}</tr>`;
+}
+
+function memoryCard(results: Results): Html {
+  const rest = restText(results);
+  if (rest === '') {
+    return html``;
+  }
+  const ours = results.servers[0]?.name ?? '';
+  return html`<section class="card"><h2>Memory</h2>
+<p class="soft">At rest, before any load: ${rest}.</p>
+${compareMemory(results).map((each) => memoryTable(each, ours))}</section>`;
+}
+
+function memoryTable({ server, fixedBytes, cases }: MemoryComparison, ours: string): Html {
+  const rows = cases.map(
+    ({ profile, name, peakBytes, withoutFixedBytes, otherPeakBytes, ratio }) => [
+      `(${profile}) ${name}`,
+      mebibytes(peakBytes),
+      mebibytes(withoutFixedBytes),
+      mebibytes(otherPeakBytes),
+      times(ratio),
+    ],
+  );
+  const heads = ['', `${ours}, peak`, 'less fixed cost', `${server}, peak`, 'ratio'];
+  return html`<p class="soft">Runtime and threads of ${ours} take ${mebibytes(fixedBytes)} more than ${server} whatever they do: its fixed cost. The rest of its peak is held against ${server}’s.</p>
+<div class="scroll"><table><thead>${tableRow(heads, 'th')}</thead><tbody>${rows.map((row) => tableRow(row, 'td'))}</tbody></table></div>`;
 }
 
 function planCard(results: Results): Html {

@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { CaseResult, Run } from '../figures/results.ts';
 import type { CaseName } from '../load/protocol.ts';
 import type { Profile, Scale } from '../profiles/profile.ts';
@@ -13,7 +14,7 @@ import { fullScale, quickScale } from '../profiles/scale.ts';
 import { freeData } from './free-data.ts';
 import { LoadClient } from './load-client.ts';
 import type { SuiteOptions } from './options.ts';
-import { cpuSeconds, peakBytes, resetPeak } from './process-usage.ts';
+import { cpuSeconds, peakBytes, resetPeak, residentBytes } from './process-usage.ts';
 import { type Server, startServer } from './servers.ts';
 import { makeFolderApart } from './spread-folders.ts';
 
@@ -23,11 +24,16 @@ export interface SuiteObserver {
   caseDone(result: CaseResult): void;
 }
 
+/** Servers that answer may still be loading threads and compiling what started them. */
+const restMs = 1_500;
+
 interface Bench {
   readonly profile: Profile;
   readonly options: SuiteOptions;
   readonly scale: Scale;
   readonly servers: readonly Server[];
+  /** Memory before any load, by the server's name. */
+  readonly restBytes: ReadonlyMap<string, number>;
   readonly load: LoadClient;
   readonly signal: AbortSignal;
 }
@@ -69,7 +75,9 @@ async function runProfile(
       await profile.prepareRoot?.(join(own, 'root'), scale);
       servers.push(await startServer(peer, own, isRaised));
     }
-    return await runCases({ profile, options, scale, servers, load, signal }, observer);
+    await wait(restMs, undefined, { signal });
+    const restBytes = new Map(servers.map(({ peer, pid }) => [peer.name, residentBytes(pid)]));
+    return await runCases({ profile, options, scale, servers, restBytes, load, signal }, observer);
   } finally {
     signal.removeEventListener('abort', onAbort);
     await load.stop();
@@ -159,7 +167,11 @@ async function runCase(
     question: profile.question,
     name,
     unit,
-    servers: [...runs].map(([server, all]) => ({ server, runs: all })),
+    servers: [...runs].map(([server, all]) => ({
+      server,
+      restBytes: bench.restBytes.get(server) ?? 0,
+      runs: all,
+    })),
     failures,
   };
 }

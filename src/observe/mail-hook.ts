@@ -3,7 +3,7 @@
  * queue; one connection at a time works it off. Whatever goes wrong is one line in the log, never a failure elsewhere.
  */
 
-import { createTransport, type Transporter } from 'nodemailer';
+import type { Transporter } from 'nodemailer';
 import { CodedError } from '../errors.ts';
 import type { LogHook } from './create-logger.ts';
 import { errorChainText, plainText, printableValue } from './field-value.ts';
@@ -75,7 +75,9 @@ export class MailHook implements LogHook {
   readonly levels: ReadonlySet<LogLevel>;
   readonly #options: MailHookOptions;
   readonly #host: string;
-  readonly #transport: Transporter;
+  readonly #port: number;
+  /** Loaded by the first hook, since it takes 6 MiB; not by the first mail, which may have troubled times to tell of. */
+  readonly #transport: Promise<Transporter>;
   readonly #report: MailHookParts['report'];
   readonly #timeoutMs: number;
   readonly #queueLimit: number;
@@ -100,17 +102,10 @@ export class MailHook implements LogHook {
     this.#timeoutMs = parts.timeoutMs ?? defaultTimeoutMs;
     this.#queueLimit = parts.queueLimit ?? defaultQueueLimit;
     this.#now = parts.now ?? Date.now;
-    this.#transport = createTransport({
-      host,
-      port,
-      secure: port === implicitTlsPort,
-      tls: { rejectUnauthorized: !options.smtp.insecure },
-      connectionTimeout: this.#timeoutMs,
-      greetingTimeout: this.#timeoutMs,
-      socketTimeout: this.#timeoutMs,
-      socketCloseTimeout: 1000,
-      ...credentialOptions(options.smtp, host),
-    });
+    this.#port = port;
+    this.#transport = this.#makeTransport();
+    // Told by each mail that then cannot be sent.
+    this.#transport.catch(() => {});
   }
 
   /** Mails given up so far: the queue was full, the server refused or did not answer in time. */
@@ -140,7 +135,10 @@ export class MailHook implements LogHook {
     const timer = setTimeout(() => this.#stop.abort(), patienceMs);
     await this.#working;
     clearTimeout(timer);
-    this.#transport.close();
+    await this.#transport.then(
+      (transport) => transport.close(),
+      () => {},
+    );
   }
 
   /** Never rejects. */
@@ -164,7 +162,8 @@ export class MailHook implements LogHook {
   async #send(record: LogRecord): Promise<void> {
     const deadline = AbortSignal.timeout(this.#timeoutMs);
     try {
-      await this.#transport.sendMail({
+      const transport = await this.#transport;
+      await transport.sendMail({
         from: this.#options.from,
         to: [...this.#options.to],
         ...mailText(record, this.#host),
@@ -178,6 +177,22 @@ export class MailHook implements LogHook {
         this.#reportFailure(deadline.aborted ? 'no answer in time' : errorChainText(error));
       }
     }
+  }
+
+  async #makeTransport(): Promise<Transporter> {
+    const { createTransport } = await import('nodemailer');
+    const { smtp } = this.#options;
+    return createTransport({
+      host: this.#host,
+      port: this.#port,
+      secure: this.#port === implicitTlsPort,
+      tls: { rejectUnauthorized: !smtp.insecure },
+      connectionTimeout: this.#timeoutMs,
+      greetingTimeout: this.#timeoutMs,
+      socketTimeout: this.#timeoutMs,
+      socketCloseTimeout: 1000,
+      ...credentialOptions(smtp, this.#host),
+    });
   }
 
   #reportFailure(text: string): void {

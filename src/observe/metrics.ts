@@ -70,21 +70,6 @@ export interface MetricsPage extends Metrics {
 
 const defaultBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** With Prometheus disabled: the same face, and nothing behind it. */
-export const noMetrics: Metrics = {
-  isOn: false,
-  requestStarted() {},
-  requestFinished() {},
-  storageAction() {},
-  cacheRequest() {},
-  cacheHit() {},
-  cacheError() {},
-  cacheOperation() {},
-  uploadOpened() {},
-  uploadClosed() {},
-  watch() {},
-};
-
 /** Makes the real ones. Each call has a registry of its own; process metrics of Node are included. */
 export function createMetrics(): MetricsPage {
   return new PromMetrics();

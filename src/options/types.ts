@@ -1,9 +1,18 @@
 /**
  * Builders for config schemas: TypeBox types marked with how YAML text becomes a value.
  * Each room describes its own section with them (its `options.ts`); config/ joins the sections, converts and checks.
+ * Only TypeBox's types are used: loading its code would take 14 MiB of every process for what a few lines do.
  */
 
-import Type, { type Static, type TOptional, type TSchema, type TUnsafe } from 'typebox';
+import type {
+  Static,
+  TObject,
+  TObjectOptions,
+  TOptional,
+  TProperties,
+  TSchema,
+  TUnsafe,
+} from 'typebox';
 import type { Secret } from './secret.ts';
 
 /**
@@ -42,7 +51,12 @@ interface Described {
 }
 
 function kind<T>(kindName: OptionKind, options: Described, extra: object = {}): TUnsafe<T> {
-  return Type.Unsafe<T>({ 'x-kind': kindName, ...options, ...extra });
+  return unsafe<T>({ 'x-kind': kindName, ...options, ...extra });
+}
+
+/** A schema whose static type is said and not derived. */
+function unsafe<T>(schema: object): TUnsafe<T> {
+  return schema as TUnsafe<T>;
 }
 
 /** Any plain scalar, as text. */
@@ -94,10 +108,7 @@ export function list<T extends TSchema>(
   items: T,
   options: Described,
 ): TUnsafe<readonly Static<T>[]> {
-  return Type.Unsafe<readonly Static<T>[]>({
-    ...Type.Array(items),
-    ...options,
-  });
+  return unsafe<readonly Static<T>[]>({ type: 'array', items, ...options });
 }
 
 /** A map with free keys, e.g. header name -> list of values. */
@@ -105,8 +116,9 @@ export function mapOf<T extends TSchema>(
   values: T,
   options: Described,
 ): TUnsafe<Readonly<Record<string, Static<T>>>> {
-  return Type.Unsafe<Readonly<Record<string, Static<T>>>>({
-    ...Type.Record(Type.String(), values),
+  return unsafe<Readonly<Record<string, Static<T>>>>({
+    type: 'object',
+    patternProperties: { '^.*$': values },
     'x-values-schema': values,
     ...options,
   });
@@ -114,8 +126,27 @@ export function mapOf<T extends TSchema>(
 
 /** Marks a key that may be absent (and has no default). */
 export function optional<T extends TSchema>(schema: T): TOptional<T> {
-  return Type.Optional(schema) as TOptional<T>;
+  // Not enumerable: the mark is for the section around it and no part of the schema.
+  return Object.defineProperty({ ...schema }, optionalMark, { value: true }) as TOptional<T>;
 }
 
+const optionalMark = '~optional';
+
 /** A section with fixed keys. Unknown keys are warnings with a suggestion. Use `optional()` for keys that may be absent. */
-export { Type };
+function section<P extends TProperties>(properties: P, options: TObjectOptions = {}): TObject<P> {
+  const required = Object.keys(properties).filter(
+    (key) => !Object.hasOwn(properties[key] as TSchema, optionalMark),
+  );
+  const schema: object = {
+    type: 'object',
+    ...(required.length === 0 ? {} : { required }),
+    properties,
+    ...options,
+  };
+  return schema as TObject<P>;
+}
+
+/** As TypeBox writes it. */
+export const Type: {
+  readonly Object: <P extends TProperties>(properties: P, options?: TObjectOptions) => TObject<P>;
+} = { Object: section };

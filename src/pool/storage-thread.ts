@@ -19,6 +19,7 @@ import type {
 } from '../worker/protocol.ts';
 import { workerEntryUrl } from './entry-url.ts';
 import { rebuildError } from './rebuild-error.ts';
+import { youngHeapMb } from './thread-heap.ts';
 import { ThreadLoading } from './thread-loading.ts';
 
 /** Calls that may be under way; beyond that storage is not keeping up and clients are told so. */
@@ -67,6 +68,7 @@ export class StorageThread {
       maxThreads: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
       recordTiming: false,
+      resourceLimits: { maxYoungGenerationSizeMb: youngHeapMb },
     });
     this.#loading = new ThreadLoading(this.#piscina);
     this.#piscina.on('error', () => {});

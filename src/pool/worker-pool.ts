@@ -30,6 +30,7 @@ import { workerEntryUrl } from './entry-url.ts';
 import { Keepers, keeping } from './keepers.ts';
 import type { WorkersOptions } from './options.ts';
 import { rebuildError } from './rebuild-error.ts';
+import { youngHeapMb } from './thread-heap.ts';
 import { ThreadLoading } from './thread-loading.ts';
 import { type Turn, Turns } from './turns.ts';
 
@@ -42,8 +43,6 @@ const piecesPerBody = 4;
 const maxWorkers = 16;
 /** A thread's own objects are few: buffers lie outside its heap. One that outgrows this ends alone, not with the process. */
 const workerHeapMb = 256;
-/** What a thread makes is soon done with (messages, promises): more room would only hold garbage, for each thread. */
-const workerYoungHeapMb = 6;
 
 export interface PoolState {
   readonly threads: number;
@@ -89,7 +88,7 @@ export class WorkerPool implements BodyStore {
       loadBalancer: new Keepers().choose,
       resourceLimits: {
         maxOldGenerationSizeMb: workerHeapMb,
-        maxYoungGenerationSizeMb: workerYoungHeapMb,
+        maxYoungGenerationSizeMb: youngHeapMb,
       },
     });
     this.#loading = new ThreadLoading(this.#piscina);

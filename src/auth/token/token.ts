@@ -18,7 +18,12 @@ import { type BearerError, bearerChallenge, clientOrigin, scopeOf } from '../bea
 import { signingAlgorithms, type TokenOptions } from '../options.ts';
 import { TokenRefused } from './token-refused.ts';
 import { createTrustedKeys } from './trusted-keys.ts';
-import { type VerifiedToken, type VerifyTokenRules, verifyToken } from './verify-token.ts';
+import {
+  loadVerifier,
+  type VerifiedToken,
+  type VerifyTokenRules,
+  verifyToken,
+} from './verify-token.ts';
 
 export interface TokenParts {
   readonly logger: Logger;
@@ -112,7 +117,10 @@ export function createTokenController(options: TokenOptions, parts: TokenParts):
         },
       );
     },
-    start: () => keys.start(),
+    start: async () => {
+      await loadVerifier();
+      await keys.start();
+    },
     reload: () => keys.reload(),
     stop: () => keys.stop(),
   };

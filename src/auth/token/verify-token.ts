@@ -6,7 +6,6 @@
  */
 
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
-import { compactVerify } from 'jose';
 import type { Grant } from '../access.ts';
 import { verifyChain } from './certificate-chain.ts';
 import { acceptClaims, type ClaimRules } from './claims.ts';
@@ -31,6 +30,11 @@ export interface VerifiedToken {
 interface ChosenKey {
   readonly signingKey: SigningKey;
   readonly validUntilMs: number;
+}
+
+/** Loads what checks signatures: 3 MiB that a registry without tokens saves. */
+export async function loadVerifier(): Promise<void> {
+  await import('jose');
 }
 
 /** @throws TokenRefused with the check that failed */
@@ -115,6 +119,7 @@ async function checkSignature(
   key: KeyObject,
   algorithm: string,
 ): Promise<Uint8Array> {
+  const { compactVerify } = await import('jose');
   try {
     const { payload } = await compactVerify(token, key, { algorithms: [algorithm] });
     return payload;

@@ -8,6 +8,7 @@
  */
 
 import { Worker } from 'node:worker_threads';
+import { curbHeapGrowth } from '../../heap-growth.ts';
 import { threadFile } from '../../thread-file.ts';
 import { within } from '../../within.ts';
 import type { LineOutput } from '../line-output.ts';
@@ -232,6 +233,7 @@ export class LogThread {
   #hear(message: FromLogThread): void {
     switch (message.kind) {
       case 'loaded':
+        curbHeapGrowth();
         this.#goAway();
         break;
       case 'drained':

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { createMetrics, noMetrics } from '../../../src/observe/metrics.ts';
+import { createMetrics } from '../../../src/observe/metrics.ts';
+import { noMetrics } from '../../../src/observe/no-metrics.ts';
 import { ProxyStats } from '../../../src/observe/proxy-stats.ts';
 
 /** Lines of the page that hold a sample of this name. */
