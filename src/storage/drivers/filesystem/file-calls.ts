@@ -113,9 +113,18 @@ export function readAt(
   return call<number>((done) => fs.read(fd, buffer, 0, length, position, done));
 }
 
-/** Writes all of `bytes` at `position`, however short the single writes come out. */
-export async function writeAllAt(fd: number, bytes: Uint8Array, position: number): Promise<void> {
-  const isDirect = bytes.length <= directWriteBytes && (!isMainThread || isInMemory(fd));
+/**
+ * Writes all of `bytes` at `position`, however short the single writes come out.
+ *
+ * @param dev  The file's device, if the caller knows it: saves asking for it.
+ */
+export async function writeAllAt(
+  fd: number,
+  bytes: Uint8Array,
+  position: number,
+  dev?: number,
+): Promise<void> {
+  const isDirect = bytes.length <= directWriteBytes && (!isMainThread || isInMemory(fd, dev));
   let written = 0;
   while (written < bytes.length) {
     const from = written;
@@ -139,8 +148,8 @@ export function noteRoot(directory: string): void {
   memoryDevices.add(directory);
 }
 
-function isInMemory(fd: number): boolean {
-  return !memoryDevices.isEmpty && memoryDevices.has(fs.fstatSync(fd).dev);
+function isInMemory(fd: number, dev?: number): boolean {
+  return !memoryDevices.isEmpty && memoryDevices.has(dev ?? fs.fstatSync(fd).dev);
 }
 
 export function syncData(fd: number): Promise<void> {

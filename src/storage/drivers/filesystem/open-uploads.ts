@@ -86,7 +86,7 @@ export class OpenUploads {
 
   async #write(upload: SyncedFile, path: string, offset: number, bytes: Uint8Array): Promise<void> {
     try {
-      await writeAllAt(upload.fd, bytes, offset);
+      await writeAllAt(upload.fd, bytes, offset, upload.dev);
       const facts = this.#glances.fresh(path);
       if (facts !== undefined && !isSame(upload, facts)) {
         // Ended by another process since the first look. Its blob, if it is one now, was checked without these bytes.
