@@ -12,7 +12,8 @@
  *
  * A state costs 4.5 ms a MiB, while reading it all again at commit costs 1 ms (natively hashed) from a local disk. So
  * states are for uploads that may travel and for long ones; where too much would have to be made up for, reading is
- * cheaper. Behind a balancer that sends each chunk elsewhere every chunk saves one (upload-knowledge.ts).
+ * cheaper. Behind a balancer that sends each chunk elsewhere every chunk saves one (upload-knowledge.ts). Where chunks are
+ * not synced (`chunksync: commit`) none is saved with them, only later, once their bytes are synced.
  * Used by upload-knowledge.ts alone.
  */
 
@@ -95,6 +96,12 @@ export class SavedStates {
     ]);
   }
 
+  /** Keeps a state in memory and owes it to storage: its bytes are not synced yet. */
+  hold(name: RepositoryName, id: string, saved: Saved): void {
+    this.#saved.set(id, saved);
+    this.owe(name, id, saved.sizeBytes);
+  }
+
   /** A chunk of the session is on its way. */
   expectChunk(id: string): void {
     const debt = this.#debts.get(id);
@@ -173,12 +180,15 @@ export class SavedStates {
   async #pay(id: string, { name, sizeBytes }: Debt): Promise<void> {
     const saved = this.#saved.get(id);
     const from = saved?.sizeBytes ?? 0;
+    const path = uploadDataPath(name, id);
     const state = await this.#context.bodies.hashFurther({
-      path: uploadDataPath(name, id),
+      path,
       ...(saved === undefined ? {} : { state: saved.state }),
       from,
       to: sizeBytes,
     });
+    // A state must never tell of bytes that a power cut can still take: whoever goes on from it reads none of them.
+    await this.#context.driver.syncUpload?.(path);
     // The session may have ended here meanwhile: a state put now would bring its folder back.
     if (!this.#debts.has(id) || this.#saved.get(id) !== saved) {
       return;

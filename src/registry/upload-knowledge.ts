@@ -18,7 +18,7 @@ import {
 import type { RepositoryName } from '../oci/reference.ts';
 import type { AppendOutcome } from '../storage/append-upload.ts';
 import type { BodySource } from '../storage/body-store.ts';
-import { DriverCode } from '../storage/driver.ts';
+import { DriverCode, type StorageDriver } from '../storage/driver.ts';
 import { uploadDataPath } from '../storage/layout.ts';
 import {
   type Digests,
@@ -74,10 +74,13 @@ export class UploadKnowledge {
   readonly #remembered: LRUCache<string, Remembered> = new LRUCache({ max: maxRemembered });
   readonly #states: SavedStates;
   #travelUntilMs = Number.NEGATIVE_INFINITY;
+  /** What is saved may only tell of bytes that are synced; then a chunk saves nothing. */
+  readonly #syncsLater: boolean;
 
   constructor(context: RegistryContext) {
     this.#context = context;
     this.#states = new SavedStates(context);
+    this.#syncsLater = context.driver.syncUpload !== undefined;
   }
 
   /** A session that was just begun; `algorithm` is what the client announced. */
@@ -160,7 +163,10 @@ export class UploadKnowledge {
 
   /** Whether the state that a chunk leaves is saved with it. */
   #isSaved(chunksBefore: number, endBytes: number): boolean {
-    return isSavedWithChunk(chunksBefore, endBytes) || performance.now() < this.#travelUntilMs;
+    return (
+      !this.#syncsLater &&
+      (isSavedWithChunk(chunksBefore, endBytes) || performance.now() < this.#travelUntilMs)
+    );
   }
 
   /**
@@ -192,6 +198,10 @@ export class UploadKnowledge {
       Object.assign(before, { note, late, kept, bareBytes });
     }
     const durability = { durable: session.sizeBytes === 0 };
+    if (state !== undefined && this.#syncsLater) {
+      this.#states.hold(name, id, { sizeBytes, state });
+      return;
+    }
     if (state !== undefined) {
       await this.#states.put(name, id, session.sizeBytes, { sizeBytes, state }, durability);
       return;
@@ -201,7 +211,7 @@ export class UploadKnowledge {
     } else {
       this.#states.waive(id);
     }
-    if (!isSmall) {
+    if (!isSmall && !this.#syncsLater) {
       await putNote(this.#context.driver, name, id, note, durability);
     }
   }
@@ -288,6 +298,20 @@ export async function publishOrUnknown(
 ): Promise<void> {
   try {
     await context.bodies.publish(from, to);
+  } catch (error) {
+    throw hasCode(error, DriverCode.notFound) ? uploadUnknown() : error;
+  }
+}
+
+/**
+ * Syncs what an upload holds, where that was left to its end. Also when the blob is there already: it may be removed
+ * before the upload would take its place.
+ *
+ * @throws `BLOB_UPLOAD_UNKNOWN`; driver errors, with the upload gone if its bytes may be lost
+ */
+export async function syncOrUnknown(driver: StorageDriver, path: string): Promise<void> {
+  try {
+    await driver.syncUpload?.(path);
   } catch (error) {
     throw hasCode(error, DriverCode.notFound) ? uploadUnknown() : error;
   }

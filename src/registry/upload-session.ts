@@ -38,6 +38,7 @@ import { SessionShelf } from './session-shelf.ts';
 import {
   publishOrUnknown,
   smallBody,
+  syncOrUnknown,
   type UploadClaim,
   UploadKnowledge,
   type UploadSession,
@@ -368,6 +369,7 @@ export class UploadSessions {
       }
       return [[], false];
     }
+    await syncOrUnknown(driver, from);
     return [[{ kind: 'move', from, to, keepExisting }], !keepExisting];
   }
 

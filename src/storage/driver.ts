@@ -193,6 +193,15 @@ export interface StorageDriver {
   redirectUrl(path: string, request: RedirectRequest): Promise<string | undefined>;
 
   /**
+   * Makes durable what the upload at `path` holds, whichever process wrote it. Only where a writer's `close` and
+   * `openUploads` do not: such an upload must be synced before it is moved, and before anything is saved that tells of
+   * its bytes. When the sync fails the upload is gone, with all beside it in its folder.
+   *
+   * @throws PathNotFoundError
+   */
+  syncUpload?(path: string): Promise<void>;
+
+  /**
    * Renames a folder, with all below it, to a name that is free. Only where that is one cheap step; may be undone by a
    * power cut until the next durable write below it.
    *
@@ -225,7 +234,7 @@ export interface RedirectRequest {
  * An upload being written by one writer. States: open -> closed | committed | cancelled; after that every call but
  * `cancel` throws TypeError.
  *
- *   open --write*--> open --close--> closed     (durable, another process may append)
+ *   open --write*--> open --close--> closed     (durable unless there is `syncUpload`; another process may append)
  *                         --commit-> committed  (durable, complete: may be moved, read)
  *                         --cancel-> cancelled  (bytes dropped)
  */

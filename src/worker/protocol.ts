@@ -79,6 +79,7 @@ export type StorageMethod =
   | 'delete'
   | 'uploadSizeBytes'
   | 'renameFolder'
+  | 'syncUpload'
   | 'appendUpload';
 
 /** Sent in batches, one message per turn of the sender's loop. Arrays, since they clone cheaper than objects. */

@@ -9,6 +9,7 @@ export function withRedirectUrl(
   const listNow = listNowOf(driver);
   const purge = driver.purgeUploads?.bind(driver);
   const rename = driver.renameFolder?.bind(driver);
+  const sync = driver.syncUpload?.bind(driver);
   return {
     name: driver.name,
     abilities: { ...driver.abilities, redirects: true },
@@ -24,6 +25,7 @@ export function withRedirectUrl(
     openWriter: (path, options) => driver.openWriter(path, options),
     uploadSizeBytes: (path) => driver.uploadSizeBytes(path),
     redirectUrl,
+    ...(sync && { syncUpload: sync }),
     ...(rename && { renameFolder: rename }),
     ...(purge && { purgeUploads: purge }),
     close: () => driver.close(),

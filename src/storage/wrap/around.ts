@@ -12,6 +12,7 @@ export function driverWith(
   const purge = driver.purgeUploads?.bind(driver);
   const rename = driver.renameFolder?.bind(driver);
   const replace = driver.openReplacement?.bind(driver);
+  const sync = driver.syncUpload?.bind(driver);
   const getMarked = driver.getMarked?.bind(driver);
   const { openUploads } = driver;
   return {
@@ -42,6 +43,7 @@ export function driverWith(
     ...(replace && {
       openReplacement: async (path) => writerWith(await around(() => replace(path)), around),
     }),
+    ...(sync && { syncUpload: (path) => around(() => sync(path)) }),
     ...(rename && { renameFolder: (from, to) => around(() => rename(from, to)) }),
     ...(purge && {
       purgeUploads: (prefix, olderThanMs, options) =>

@@ -37,6 +37,7 @@ class Checked implements StorageDriver {
   readonly abilities: StorageDriver['abilities'];
   readonly purgeUploads?: NonNullable<StorageDriver['purgeUploads']>;
   readonly renameFolder?: (from: string, to: string) => Promise<void>;
+  readonly syncUpload?: (path: string) => Promise<void>;
   readonly openReplacement?: (path: string) => Promise<FileWriter>;
   readonly listNow?: ListNow;
   readonly #driver: StorageDriver;
@@ -60,6 +61,10 @@ class Checked implements StorageDriver {
           this.#assertPath(to);
           return rename(from, to);
         }, from);
+    }
+    const sync = driver.syncUpload?.bind(driver);
+    if (sync !== undefined) {
+      this.syncUpload = (path): Promise<void> => this.#call(() => sync(path), path);
     }
     const replace = driver.openReplacement?.bind(driver);
     if (replace !== undefined) {

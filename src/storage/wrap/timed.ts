@@ -52,6 +52,7 @@ export function timed(driver: StorageDriver, observe: ObserveAction): StorageDri
   const purge = driver.purgeUploads?.bind(driver);
   const rename = driver.renameFolder?.bind(driver);
   const replace = driver.openReplacement?.bind(driver);
+  const sync = driver.syncUpload?.bind(driver);
   return {
     name: driver.name,
     abilities: driver.abilities,
@@ -80,6 +81,7 @@ export function timed(driver: StorageDriver, observe: ObserveAction): StorageDri
     uploadSizeBytes: (path) => driver.uploadSizeBytes(path),
     redirectUrl: (path, request) => time(['RedirectURL'], driver.redirectUrl(path, request)),
     ...(replace && { openReplacement: replace }),
+    ...(sync && { syncUpload: sync }),
     ...(rename && { renameFolder: rename }),
     ...(purge && { purgeUploads: purge }),
     close: () => driver.close(),

@@ -22,6 +22,7 @@ export function traced(driver: StorageDriver, tracer: Tracer): StorageDriver {
   const purge = driver.purgeUploads?.bind(driver);
   const rename = driver.renameFolder?.bind(driver);
   const replace = driver.openReplacement?.bind(driver);
+  const sync = driver.syncUpload?.bind(driver);
   return {
     name: driver.name,
     abilities: driver.abilities,
@@ -56,6 +57,7 @@ export function traced(driver: StorageDriver, tracer: Tracer): StorageDriver {
       openReplacement: (path: string) =>
         span('Writer', { ...at(path), [`${prefix}.append`]: false }, () => replace(path)),
     }),
+    ...(sync && { syncUpload: sync }),
     ...(rename && { renameFolder: rename }),
     ...(purge && { purgeUploads: purge }),
     close: () => driver.close(),
