@@ -3,6 +3,7 @@
  * Content-Range (and as fewer, to see that the cost grows with their number and no faster), and in one stream; wall
  * clock and the server's CPU time. Beside Distribution, when docker-registry is installed, and beside a bare loop of
  * write and fdatasync on the same file system: each acknowledged chunk survives a power cut, and that alone has a price.
+ * Also with `chunksync: commit`, where it does not, and only the end of an upload is synced.
  *
  *   npm run build && npx tsc -p test/tsconfig.json --noEmit false --outDir dist/bench-run &&
  *   node dist/bench-run/bench/chunks.js [FOLDER FOR STORAGE]
@@ -37,16 +38,19 @@ interface Server {
   readonly api: ApiClient;
 }
 
-async function start(
-  name: string,
-  command: readonly [string, ...string[]],
-  folder: string,
-): Promise<Server> {
+interface Program {
+  readonly name: string;
+  readonly command: readonly [string, ...string[]];
+  /** Of `storage.filesystem`, beside the folder. */
+  readonly options?: Readonly<Record<string, string>>;
+}
+
+async function start({ name, command, options }: Program, folder: string): Promise<Server> {
   const file = join(folder, `${name}.yml`);
   const config = {
     version: 0.1,
     log: { level: 'error', accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: join(folder, name) } },
+    storage: { filesystem: { rootdirectory: join(folder, name), ...options } },
     http: { addr: '127.0.0.1:0', secret: 'bench' },
   };
   // Distribution tells its address at level info.
@@ -127,7 +131,7 @@ async function benchServer(server: Server): Promise<void> {
     const wall = `${cost.wallMs.toFixed(0)} ms (x${(cost.wallMs / against.wallMs).toFixed(2)})`;
     const cpu = `${cost.cpuMs.toFixed(0)} ms (x${(cost.cpuMs / against.cpuMs).toFixed(2)})`;
     process.stdout.write(
-      `${server.name.padEnd(16)}${what.padEnd(24)}wall ${wall.padEnd(20)} cpu ${cpu}\n`,
+      `${server.name.padEnd(18)}${what.padEnd(24)}wall ${wall.padEnd(20)} cpu ${cpu}\n`,
     );
   };
   await warmUp(server.api, bytes);
@@ -170,14 +174,16 @@ async function benchFileSystem(folder: string): Promise<void> {
 printMachine();
 const folder = await mkdtemp(join(process.argv[2] ?? tmpdir(), 'longshore-bench-'));
 await benchFileSystem(folder);
-const commands: [string, readonly [string, ...string[]]][] = [
-  ['longshore', [process.execPath, 'dist/src/launch.cjs']],
+const longshore: Program['command'] = [process.execPath, 'dist/src/launch.cjs'];
+const programs: Program[] = [
+  { name: 'longshore', command: longshore },
+  { name: 'chunksync-commit', command: longshore, options: { chunksync: 'commit' } },
 ];
 if (findProgram('docker-registry') !== undefined) {
-  commands.push(['docker-registry', ['docker-registry']]);
+  programs.push({ name: 'docker-registry', command: ['docker-registry'] });
 }
-for (const [name, command] of commands) {
-  const server = await start(name, command, folder);
+for (const program of programs) {
+  const server = await start(program, folder);
   try {
     await benchServer(server);
   } finally {

@@ -6,7 +6,7 @@
 
 import type { AppendOutcome, AppendRequest } from '../storage/append-upload.ts';
 import type { OpenUploads } from '../storage/driver.ts';
-import { type HashPlan, keptHash } from '../storage/upload-hash.ts';
+import { type HashPlan, type KeptHash, keptHash, lateDigests } from '../storage/upload-hash.ts';
 import type { StorageThread } from './storage-thread.ts';
 
 export interface Chunk {
@@ -24,31 +24,56 @@ export async function appendChunk(chunk: Chunk): Promise<AppendOutcome> {
   const { hash: plan, offset, path } = request;
   const kept = keptHash(path, offset);
   const startedAtMs = performance.now();
-  // Started first, so that the disk works while the hash does. A first chunk also needs its file made.
-  const appending =
-    plan.kind === 'kept' && offset > 0 ? openUploads?.append(path, offset, bytes) : undefined;
-  const hashingAtMs = performance.now();
-  kept?.update(bytes);
-  const hashMs = performance.now() - hashingAtMs;
-  const isDone = await appending?.catch((error: unknown) => {
-    giveBack(bytes);
-    throw error;
-  });
-  if (isDone === true) {
-    giveBack(bytes);
-    const storageMs = performance.now() - startedAtMs - hashMs;
+  // A first chunk also needs its file made.
+  const isTried = plan.kind === 'kept' && offset > 0 && openUploads !== undefined;
+  if (isTried && (await appendToOpen(openUploads, chunk, kept))) {
+    const sizeBytes = offset + bytes.length;
     return {
-      sizeBytes: offset + bytes.length,
-      digests: kept?.finish().digests ?? {},
-      times: { hashMs, storageMs },
+      sizeBytes,
+      digests: {},
+      ...(kept && { late: lateDigests(path, sizeBytes) }),
+      // Nobody waits for the hash.
+      times: { hashMs: 0, storageMs: performance.now() - startedAtMs },
     };
   }
+  const hashingAtMs = performance.now();
+  if (!isTried) {
+    kept?.update(bytes);
+  }
+  const hashMs = performance.now() - hashingAtMs;
   const outcome = await thread.append({ ...request, hash: withoutKept(plan) }, bytes, giveBack);
   return {
     ...outcome,
     digests: { ...outcome.digests, ...kept?.finish().digests },
     times: { ...outcome.times, hashMs: outcome.times.hashMs + hashMs },
   };
+}
+
+/** Hashes the bytes in any case; false: nothing is written. */
+async function appendToOpen(
+  openUploads: OpenUploads,
+  { bytes, giveBack, request }: Chunk,
+  kept: KeptHash | undefined,
+): Promise<boolean> {
+  const appending = openUploads.append(request.path, request.offset, bytes);
+  kept?.updateSoon(bytes);
+  try {
+    if (!(await appending)) {
+      kept?.settle();
+      return false;
+    }
+  } catch (error) {
+    kept?.drop();
+    giveBack(bytes);
+    throw error;
+  }
+  if (kept === undefined) {
+    giveBack(bytes);
+  } else {
+    kept.keep();
+    kept.whenHashed(() => giveBack(bytes));
+  }
+  return true;
 }
 
 /** What is left of a plan for the storage thread. */

@@ -102,6 +102,7 @@ export function threadedDriver(local: StorageDriver, thread: StorageThread): Sto
     openWriter: (path, options): Promise<FileWriter> => local.openWriter(path, options),
     redirectUrl: (path: string, request: RedirectRequest): Promise<string | undefined> =>
       local.redirectUrl(path, request),
+    ...(local.syncUpload && { syncUpload: (path) => change('syncUpload', [path]) }),
     ...(purge === undefined ? {} : { purgeUploads: purge }),
     close: () => local.close(),
   };

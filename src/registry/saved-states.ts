@@ -12,7 +12,8 @@
  *
  * A state costs 4.5 ms a MiB, while reading it all again at commit costs 1 ms (natively hashed) from a local disk. So
  * states are for uploads that may travel and for long ones; where too much would have to be made up for, reading is
- * cheaper. Behind a balancer that sends each chunk elsewhere every chunk saves one (upload-knowledge.ts).
+ * cheaper. Behind a balancer that sends each chunk elsewhere every chunk saves one (upload-knowledge.ts). Where chunks are
+ * not synced (`chunksync: commit`) none is saved with them, only later, once their bytes are synced.
  * Used by upload-knowledge.ts alone.
  */
 
@@ -56,6 +57,7 @@ interface Debt {
 
 export class SavedStates {
   readonly #context: RegistryContext;
+  readonly #onSave: (id: string) => void;
   readonly #saved: LRUCache<string, Saved> = new LRUCache({ max: maxRemembered });
   readonly #debts: LRUCache<string, Debt> = new LRUCache({ max: maxRemembered });
   readonly #paying: Map<string, Promise<void>> = new Map();
@@ -63,8 +65,10 @@ export class SavedStates {
   #sweeping: Promise<void> | undefined;
   #isStopped = false;
 
-  constructor(context: RegistryContext) {
+  /** @param onSave  Told before a state is written into the folder of the session `id`. */
+  constructor(context: RegistryContext, onSave: (id: string) => void) {
     this.#context = context;
+    this.#onSave = onSave;
   }
 
   /** The state at exactly `sizeBytes`, whoever saved it. */
@@ -85,6 +89,7 @@ export class SavedStates {
   ): Promise<void> {
     const { driver } = this.#context;
     const { sizeBytes, state } = saved;
+    this.#onSave(id);
     const older = this.#saved.get(id)?.sizeBytes ?? before;
     this.#saved.set(id, saved);
     this.#settleDebt(id, sizeBytes);
@@ -93,6 +98,12 @@ export class SavedStates {
       putHashState(driver, name, id, sizeBytes, state, durability),
       older > 0 && older !== sizeBytes ? deleteHashState(driver, name, id, older) : undefined,
     ]);
+  }
+
+  /** Keeps a state in memory and owes it to storage: its bytes are not synced yet. */
+  hold(name: RepositoryName, id: string, saved: Saved): void {
+    this.#saved.set(id, saved);
+    this.owe(name, id, saved.sizeBytes);
   }
 
   /** A chunk of the session is on its way. */
@@ -173,12 +184,15 @@ export class SavedStates {
   async #pay(id: string, { name, sizeBytes }: Debt): Promise<void> {
     const saved = this.#saved.get(id);
     const from = saved?.sizeBytes ?? 0;
+    const path = uploadDataPath(name, id);
     const state = await this.#context.bodies.hashFurther({
-      path: uploadDataPath(name, id),
+      path,
       ...(saved === undefined ? {} : { state: saved.state }),
       from,
       to: sizeBytes,
     });
+    // A state must never tell of bytes that a power cut can still take: whoever goes on from it reads none of them.
+    await this.#context.driver.syncUpload?.(path);
     // The session may have ended here meanwhile: a state put now would bring its folder back.
     if (!this.#debts.has(id) || this.#saved.get(id) !== saved) {
       return;

@@ -18,9 +18,15 @@ import {
 import type { RepositoryName } from '../oci/reference.ts';
 import type { AppendOutcome } from '../storage/append-upload.ts';
 import type { BodySource } from '../storage/body-store.ts';
-import { DriverCode } from '../storage/driver.ts';
+import { DriverCode, type StorageDriver } from '../storage/driver.ts';
 import { uploadDataPath } from '../storage/layout.ts';
-import { type Digests, type HashKeeper, type HashPlan, keepsHash } from '../storage/upload-hash.ts';
+import {
+  type Digests,
+  type HashKeeper,
+  type HashPlan,
+  keepsHash,
+  type LateDigests,
+} from '../storage/upload-hash.ts';
 import { getNote, putNote, type UploadNote } from '../storage/upload-store.ts';
 import type { RegistryContext } from './context.ts';
 import { isSavedWithChunk, SavedStates } from './saved-states.ts';
@@ -41,11 +47,21 @@ export interface UploadClaim {
   readonly range?: ByteRange;
 }
 
-/** A session whose every chunk so far came here, so that a hash of them is kept in memory. */
+/** Of a session whose every chunk so far came here, so that a hash of them is kept in memory. */
 interface Kept {
   readonly sizeBytes: number;
   readonly chunks: number;
   readonly by: HashKeeper;
+}
+
+/** What this process remembers of a session. */
+interface Remembered {
+  note: UploadNote;
+  /** In the place of the note's digests. */
+  late: LateDigests | undefined;
+  kept: Kept | undefined;
+  /** Its folder was touched by this process alone, and left with nothing but `startedat` and so many bytes. */
+  bareBytes: number | undefined;
 }
 
 /** Sessions remembered. */
@@ -55,16 +71,21 @@ const travelMs = 10 * 60_000;
 
 export class UploadKnowledge {
   readonly #context: RegistryContext;
-  readonly #notes: LRUCache<string, UploadNote> = new LRUCache({ max: maxRemembered });
+  readonly #remembered: LRUCache<string, Remembered> = new LRUCache({ max: maxRemembered });
   readonly #states: SavedStates;
   #travelUntilMs = Number.NEGATIVE_INFINITY;
-  readonly #kept: LRUCache<string, Kept> = new LRUCache({ max: maxRemembered });
-  /** Sessions whose folder this process alone has touched and left with nothing but `startedat` and so many bytes. */
-  readonly #bare: LRUCache<string, number> = new LRUCache({ max: maxRemembered });
+  /** What is saved may only tell of bytes that are synced; then a chunk saves nothing. */
+  readonly #syncsLater: boolean;
 
   constructor(context: RegistryContext) {
     this.#context = context;
-    this.#states = new SavedStates(context);
+    this.#states = new SavedStates(context, (id) => {
+      const remembered = this.#remembered.get(id);
+      if (remembered !== undefined) {
+        remembered.bareBytes = undefined;
+      }
+    });
+    this.#syncsLater = context.driver.syncUpload !== undefined;
   }
 
   /** A session that was just begun; `algorithm` is what the client announced. */
@@ -75,29 +96,34 @@ export class UploadKnowledge {
       digests: {},
       ...(algorithm === undefined ? {} : { algorithm }),
     };
-    this.#notes.set(id, note);
-    if (algorithm === undefined || algorithm === canonicalAlgorithm) {
-      this.#bare.set(id, 0);
-    } else {
+    const isBare = algorithm === undefined || algorithm === canonicalAlgorithm;
+    const bareBytes = isBare ? 0 : undefined;
+    this.#remembered.set(id, { note, late: undefined, kept: undefined, bareBytes });
+    if (!isBare) {
       await putNote(this.#context.driver, name, id, note, { durable: false });
     }
   }
 
-  /** Whether the session's folder holds nothing but `startedat` and its data. */
-  isBare(session: UploadSession): boolean {
-    return this.#bare.get(session.id) === session.sizeBytes;
+  /**
+   * Whether the session's folder holds nothing but `startedat` and its data, and nothing more will be written into it
+   * from here: no states are saved from now on.
+   */
+  async leavesBare({ id, sizeBytes }: UploadSession): Promise<boolean> {
+    if (this.#remembered.get(id)?.bareBytes !== sizeBytes) {
+      return false;
+    }
+    await this.#states.forget(id);
+    return this.#remembered.get(id)?.bareBytes === sizeBytes;
   }
 
   /** Bytes that the session held when this process last wrote or looked; storage has the last word. */
   sizeBytes(id: string): number | undefined {
-    return this.#notes.get(id)?.sizeBytes;
+    return this.#remembered.get(id)?.note.sizeBytes;
   }
 
   /** Forgets a session that ended. Resolves when nothing more is written into its folder from here. */
   forget(id: string): Promise<void> {
-    this.#notes.delete(id);
-    this.#kept.delete(id);
-    this.#bare.delete(id);
+    this.#remembered.delete(id);
     return this.#states.forget(id);
   }
 
@@ -131,11 +157,12 @@ export class UploadKnowledge {
         ? { kind: 'kept', by }
         : { kind: 'resumable', keep: canKeep };
     }
-    if (this.#notes.get(id)?.sizeBytes !== sizeBytes) {
+    const remembered = this.#remembered.get(id);
+    if (remembered?.note.sizeBytes !== sizeBytes) {
       this.#travelUntilMs = performance.now() + travelMs;
     }
     this.#states.expectChunk(id);
-    const kept = this.#keptAt(session, by);
+    const kept = keptAt(remembered, sizeBytes, by);
     if (kept !== undefined && !this.#isSaved(kept.chunks, endBytes)) {
       return { kind: 'kept', by: kept.by };
     }
@@ -148,14 +175,10 @@ export class UploadKnowledge {
 
   /** Whether the state that a chunk leaves is saved with it. */
   #isSaved(chunksBefore: number, endBytes: number): boolean {
-    return isSavedWithChunk(chunksBefore, endBytes) || performance.now() < this.#travelUntilMs;
-  }
-
-  /** The hash in memory of exactly the bytes held, if a body stored by `by` can be brought to it. */
-  #keptAt({ id, sizeBytes }: UploadSession, by: HashKeeper): Kept | undefined {
-    const kept = this.#kept.get(id);
-    const isReached = kept !== undefined && (kept.by === 'large' || by === 'small');
-    return isReached && kept.sizeBytes === sizeBytes ? kept : undefined;
+    return (
+      !this.#syncsLater &&
+      (isSavedWithChunk(chunksBefore, endBytes) || performance.now() < this.#travelUntilMs)
+    );
   }
 
   /**
@@ -169,47 +192,39 @@ export class UploadKnowledge {
     isSmall: boolean,
   ): Promise<void> {
     const { name, id } = session;
-    const { digests, sizeBytes, state } = outcome;
-    const algorithm = this.#notes.get(id)?.algorithm;
+    const { digests, late, sizeBytes, state } = outcome;
+    const before = this.#remembered.get(id);
+    const algorithm = before?.note.algorithm;
     const note: UploadNote = {
       sizeBytes,
       digests,
       ...(algorithm === undefined ? {} : { algorithm }),
     };
-    this.#notes.set(id, note);
-    this.#learnKept(session, outcome, plan, isSmall);
-    const durability = { durable: session.sizeBytes === 0 };
-    const isStillBare = isSmall && state === undefined && this.#bare.get(id) === session.sizeBytes;
-    if (isStillBare) {
-      this.#bare.set(id, sizeBytes);
+    const kept = keptAfter(before, outcome, plan, isSmall);
+    const isStillBare = isSmall && state === undefined && before?.bareBytes === session.sizeBytes;
+    const bareBytes = isStillBare ? sizeBytes : undefined;
+    if (before === undefined) {
+      this.#remembered.set(id, { note, late, kept, bareBytes });
     } else {
-      this.#bare.delete(id);
+      // In place, since an entry that is replaced costs a chunk more than all else here.
+      Object.assign(before, { note, late, kept, bareBytes });
+    }
+    const durability = { durable: session.sizeBytes === 0 };
+    if (state !== undefined && this.#syncsLater) {
+      this.#states.hold(name, id, { sizeBytes, state });
+      return;
     }
     if (state !== undefined) {
       await this.#states.put(name, id, session.sizeBytes, { sizeBytes, state }, durability);
       return;
     }
-    if (this.#kept.has(id)) {
+    if (kept !== undefined) {
       this.#states.owe(name, id, sizeBytes);
     } else {
       this.#states.waive(id);
     }
-    if (!isSmall) {
+    if (!isSmall && !this.#syncsLater) {
       await putNote(this.#context.driver, name, id, note, durability);
-    }
-  }
-
-  #learnKept(
-    { id }: UploadSession,
-    { digests, sizeBytes }: AppendOutcome,
-    plan: HashPlan,
-    isSmall: boolean,
-  ): void {
-    if (keepsHash(plan) && digests.sha256 !== undefined) {
-      const by = plan.kind === 'kept' ? plan.by : isSmall ? 'small' : 'large';
-      this.#kept.set(id, { sizeBytes, chunks: (this.#kept.get(id)?.chunks ?? 0) + 1, by });
-    } else {
-      this.#kept.delete(id);
     }
   }
 
@@ -220,7 +235,7 @@ export class UploadKnowledge {
       empty[algorithm] = encodedOf(digestBytes('', algorithm));
       return empty;
     }
-    const known = (await this.#note(session))?.digests ?? {};
+    const known = await this.#known(session);
     if (known.sha256 !== undefined && known[algorithm] !== undefined) {
       return known;
     }
@@ -246,12 +261,45 @@ export class UploadKnowledge {
     return (await bodies.digestFile(path, algorithms)).digests;
   }
 
+  /** Digests at hand of exactly the bytes that the session holds. */
+  async #known(session: UploadSession): Promise<Digests> {
+    const { late, note } = this.#remembered.get(session.id) ?? {};
+    return late !== undefined && note?.sizeBytes === session.sizeBytes
+      ? late()
+      : ((await this.#note(session))?.digests ?? {});
+  }
+
   /** What is known of exactly the bytes that the session holds. */
   async #note(session: UploadSession): Promise<UploadNote | undefined> {
     const { name, id, sizeBytes } = session;
-    const note = this.#notes.get(id) ?? (await getNote(this.#context.driver, name, id));
+    const note = this.#remembered.get(id)?.note ?? (await getNote(this.#context.driver, name, id));
     return note?.sizeBytes === sizeBytes ? note : undefined;
   }
+}
+
+/** The hash in memory of exactly the bytes held, if a body stored by `by` can be brought to it. */
+function keptAt(
+  remembered: Remembered | undefined,
+  sizeBytes: number,
+  by: HashKeeper,
+): Kept | undefined {
+  const kept = remembered?.kept;
+  const isReached = kept !== undefined && (kept.by === 'large' || by === 'small');
+  return isReached && kept.sizeBytes === sizeBytes ? kept : undefined;
+}
+
+/** The hash in memory that an append has left, if any. */
+function keptAfter(
+  before: Remembered | undefined,
+  { digests, late, sizeBytes }: AppendOutcome,
+  plan: HashPlan,
+  isSmall: boolean,
+): Kept | undefined {
+  if (!keepsHash(plan) || (late === undefined && digests.sha256 === undefined)) {
+    return undefined;
+  }
+  const by = plan.kind === 'kept' ? plan.by : isSmall ? 'small' : 'large';
+  return { sizeBytes, chunks: (before?.kept?.chunks ?? 0) + 1, by };
 }
 
 /** @throws `BLOB_UPLOAD_UNKNOWN` the service has dropped what it held of the upload */
@@ -262,6 +310,20 @@ export async function publishOrUnknown(
 ): Promise<void> {
   try {
     await context.bodies.publish(from, to);
+  } catch (error) {
+    throw hasCode(error, DriverCode.notFound) ? uploadUnknown() : error;
+  }
+}
+
+/**
+ * Syncs what an upload holds, where that was left to its end. Also when the blob is there already: it may be removed
+ * before the upload would take its place.
+ *
+ * @throws `BLOB_UPLOAD_UNKNOWN`; driver errors, with the upload gone if its bytes may be lost
+ */
+export async function syncOrUnknown(driver: StorageDriver, path: string): Promise<void> {
+  try {
+    await driver.syncUpload?.(path);
   } catch (error) {
     throw hasCode(error, DriverCode.notFound) ? uploadUnknown() : error;
   }

@@ -38,6 +38,7 @@ import { SessionShelf, type Spare } from './session-shelf.ts';
 import {
   publishOrUnknown,
   smallBody,
+  syncOrUnknown,
   type UploadClaim,
   UploadKnowledge,
   type UploadSession,
@@ -292,7 +293,7 @@ export class UploadSessions {
       await this.#append(session, claim, smallBody(bytes));
       throw digestMismatch(digest);
     }
-    const next = this.#next(session);
+    const next = await this.#next(session);
     const facts = await this.#store(session.name, bytes, digest, next?.step);
     await this.#end(session, next?.spare);
     return facts;
@@ -346,7 +347,7 @@ export class UploadSessions {
     }
     const stored = digestOf(canonicalAlgorithm, digests.sha256);
     const [dataSteps, movesData] = await this.#dataSteps(session, stored, existing);
-    const next = movesData ? this.#next(session) : undefined;
+    const next = movesData ? await this.#next(session) : undefined;
     await this.#context.driver.apply([
       ...dataSteps,
       ...linkSteps(name, stored, digest),
@@ -376,6 +377,7 @@ export class UploadSessions {
       }
       return [[], false];
     }
+    await syncOrUnknown(driver, from);
     return [[{ kind: 'move', from, to, keepExisting }], !keepExisting];
   }
 
@@ -386,9 +388,9 @@ export class UploadSessions {
   }
 
   /** What becomes of the folder of a session whose data is about to leave it; `undefined`: it is to be removed. */
-  #next(session: UploadSession): { step: WriteStep; spare: Spare } | undefined {
+  async #next(session: UploadSession): Promise<{ step: WriteStep; spare: Spare } | undefined> {
     const { name, id, startedAtMs } = session;
-    if (!this.#knowledge.isBare(session)) {
+    if (!(await this.#knowledge.leavesBare(session))) {
       return undefined;
     }
     const spare = { id: this.#context.newId(), startedAtMs };

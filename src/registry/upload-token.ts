@@ -18,13 +18,18 @@ export interface UploadToken {
 const macBytes = 32;
 /** Longer is no token of ours; bounds what is decoded. */
 const maxTokenChars = 4096;
-/** Tokens remembered, some 400 bytes each. */
+/** Sessions whose latest token is remembered, some 400 bytes each. */
 const maxRemembered = 4096;
+
+interface Signed {
+  text: string;
+  token: UploadToken;
+}
 
 export class UploadTokens {
   readonly #secret: KeyObject;
-  /** The latest that this process signed: most come back, and reading one takes as long as signing it. */
-  readonly #signed: LRUCache<string, UploadToken> = new LRUCache({ max: maxRemembered });
+  /** By session, the latest that this process signed: most come back, and reading one takes as long as signing it. */
+  readonly #signed: LRUCache<string, Signed> = new LRUCache({ max: maxRemembered });
 
   constructor(secret: KeyObject) {
     this.#secret = secret;
@@ -36,13 +41,20 @@ export class UploadTokens {
     );
     const base64 = Buffer.concat([this.#mac(json), json]).toString('base64');
     const text = base64.replaceAll('+', '-').replaceAll('/', '_');
-    this.#signed.set(text, token);
+    const signed = this.#signed.get(token.id);
+    if (signed === undefined) {
+      this.#signed.set(token.id, { text, token });
+    } else {
+      signed.text = text;
+      signed.token = token;
+    }
     return text;
   }
 
   /** @throws `BLOB_UPLOAD_INVALID` not ours, or of another session */
   verify(text: string, expected: { name: string; id: string }): UploadToken {
-    const token = this.#signed.get(text) ?? this.#read(text);
+    const signed = this.#signed.get(expected.id);
+    const token = signed?.text === text ? signed.token : this.#read(text);
     if (token.name !== expected.name || token.id !== expected.id) {
       throw invalidToken(undefined);
     }

@@ -13,6 +13,7 @@ import {
   createUploadHash,
   type Digests,
   type HashPlan,
+  type LateDigests,
   nativeHash,
   type UploadHash,
 } from './upload-hash.ts';
@@ -30,6 +31,8 @@ export interface AppendOutcome {
   readonly sizeBytes: number;
   /** Digests of all those bytes, where the plan could know them. */
   readonly digests: Digests;
+  /** In the place of `digests`, where these would cost something now. */
+  readonly late?: LateDigests;
   /** SHA-256 state at `sizeBytes`, of a resumable plan. */
   readonly state?: Uint8Array;
   readonly times: SpentTimes;

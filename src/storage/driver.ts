@@ -200,6 +200,15 @@ export interface StorageDriver {
   redirectUrl(path: string, request: RedirectRequest): Promise<string | undefined>;
 
   /**
+   * Makes durable what the upload at `path` holds, whichever process wrote it. Only where a writer's `close` and
+   * `openUploads` do not: such an upload must be synced before it is moved, and before anything is saved that tells of
+   * its bytes. When the sync fails the upload is gone, with all beside it in its folder.
+   *
+   * @throws PathNotFoundError
+   */
+  syncUpload?(path: string): Promise<void>;
+
+  /**
    * Removes leftovers of writers below `prefix` that no listing shows (S3 multipart uploads, temp files) older than the
    * time; with `dryRun` only counts them.
    */
@@ -224,7 +233,7 @@ export interface RedirectRequest {
  * An upload being written by one writer. States: open -> closed | committed | cancelled; after that every call but
  * `cancel` throws TypeError.
  *
- *   open --write*--> open --close--> closed     (durable, another process may append)
+ *   open --write*--> open --close--> closed     (durable unless there is `syncUpload`; another process may append)
  *                         --commit-> committed  (durable, complete: may be moved, read)
  *                         --cancel-> cancelled  (bytes dropped)
  */

@@ -81,34 +81,103 @@ export function nativeHash(algorithms: readonly DigestAlgorithm[]): UploadHash {
   };
 }
 
+/** Digests that are made when asked for; none when the hash that would tell them is lost or has gone on. */
+export type LateDigests = () => Digests;
+
 /**
- * Native hashes of uploads in chunks, by the path of their data. A hash that can be saved takes 3 to 8 times as long as
- * a native one, which alone made a thousand chunks cost several times one stream (bench/chunks.ts). Taken out while a
- * chunk is hashed, and put back when it is stored: after a failure there is none.
+ * A native hash that goes on from one chunk of an upload to the next. A hash that can be saved takes 3 to 8 times as
+ * long as a native one, which alone made a thousand chunks cost several times one stream (bench/chunks.ts).
  */
-const keptHashes: LRUCache<string, { readonly offset: number; readonly hash: Hash }> = new LRUCache(
-  { max: 2048 },
-);
+export class KeptHash implements UploadHash {
+  readonly #path: string;
+  readonly #hash: Hash = createHash('sha256');
+  sizeBytes = 0;
+  #soon: Uint8Array | undefined;
+  #onHashed: (() => void) | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  update(bytes: Uint8Array): void {
+    this.#hash.update(bytes);
+    this.sizeBytes += bytes.length;
+  }
+
+  /**
+   * Hashes `bytes` a moment later: beside a write that takes its time, else once the client has its answer and makes its
+   * next chunk. They must stay as they are until `whenHashed`.
+   */
+  updateSoon(bytes: Uint8Array): void {
+    this.#soon = bytes;
+    setImmediate(() => this.settle());
+  }
+
+  /** Calls back once, perhaps at once, when the bytes of `updateSoon` are no longer needed. */
+  whenHashed(then: () => void): void {
+    if (this.#soon === undefined) {
+      then();
+    } else {
+      this.#onHashed = then;
+    }
+  }
+
+  /** Hashes now what would be hashed soon. */
+  settle(): void {
+    const bytes = this.#soon;
+    const onHashed = this.#onHashed;
+    this.#soon = undefined;
+    this.#onHashed = undefined;
+    if (bytes !== undefined) {
+      this.update(bytes);
+    }
+    onHashed?.();
+  }
+
+  /** Forgets what would be hashed soon: it was not stored. */
+  drop(): void {
+    this.#soon = undefined;
+  }
+
+  finish(): { digests: Digests } {
+    this.settle();
+    this.keep();
+    return { digests: this.digests() };
+  }
+
+  /** As `finish`, without digests for now. */
+  keep(): void {
+    keptHashes.set(this.#path, this);
+  }
+
+  digests(): Digests {
+    return { sha256: this.#hash.copy().digest('hex') };
+  }
+}
+
+/**
+ * By the path of the upload's data. Taken out while a chunk is hashed, and put back when it is stored: after a failure
+ * there is none.
+ */
+const keptHashes: LRUCache<string, KeptHash> = new LRUCache({ max: 2048 });
 
 /** The hash to go on from at `offset`, `undefined` where it is lost. Whoever asks has to finish it, or it is lost. */
-export function keptHash(path: string, offset: number): UploadHash | undefined {
+export function keptHash(path: string, offset: number): KeptHash | undefined {
   const kept = keptHashes.get(path);
   keptHashes.delete(path);
-  const hash =
-    offset === 0 ? createHash('sha256') : kept?.offset === offset ? kept.hash : undefined;
-  if (hash === undefined) {
-    return undefined;
+  if (offset === 0) {
+    return new KeptHash(path);
   }
-  let sizeBytes = offset;
-  return {
-    update(bytes): void {
-      hash.update(bytes);
-      sizeBytes += bytes.length;
-    },
-    finish(): { digests: Digests } {
-      keptHashes.set(path, { offset: sizeBytes, hash });
-      return { digests: { sha256: hash.copy().digest('hex') } };
-    },
+  kept?.settle();
+  return kept?.sizeBytes === offset ? kept : undefined;
+}
+
+/** Of the first `sizeBytes` bytes of the upload at `path`, from its kept hash. Holds on to nothing. */
+export function lateDigests(path: string, sizeBytes: number): LateDigests {
+  return () => {
+    const kept = keptHashes.get(path);
+    kept?.settle();
+    return kept?.sizeBytes === sizeBytes ? kept.digests() : {};
   };
 }
 

@@ -78,6 +78,7 @@ export type StorageMethod =
   | 'stat'
   | 'delete'
   | 'uploadSizeBytes'
+  | 'syncUpload'
   | 'appendUpload';
 
 /** Sent in batches, one message per turn of the sender's loop. Arrays, since they clone cheaper than objects. */

@@ -66,6 +66,12 @@ export class PowerCut {
     return first;
   }
 
+  /** Whether `path` holds bytes that no finished sync covers, whatever becomes of its name. */
+  isUnsynced(path: string): boolean {
+    const entry = this.#entries.get(this.#root + path);
+    return entry !== undefined && entry.writtenAt > entry.syncedAt;
+  }
+
   #lossOfFolder(folder: string): string | undefined {
     const entry = this.#entries.get(folder);
     const loss = entry === undefined ? `${folder} is not there` : this.#lossOf(folder, entry);

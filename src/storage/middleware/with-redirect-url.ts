@@ -8,6 +8,7 @@ export function withRedirectUrl(
 ): StorageDriver {
   const listNow = listNowOf(driver);
   const purge = driver.purgeUploads?.bind(driver);
+  const sync = driver.syncUpload?.bind(driver);
   return {
     name: driver.name,
     abilities: { ...driver.abilities, redirects: true },
@@ -23,6 +24,7 @@ export function withRedirectUrl(
     openWriter: (path, options) => driver.openWriter(path, options),
     uploadSizeBytes: (path) => driver.uploadSizeBytes(path),
     redirectUrl,
+    ...(sync && { syncUpload: sync }),
     ...(purge && { purgeUploads: purge }),
     close: () => driver.close(),
   };

@@ -11,6 +11,7 @@ export function driverWith(
 ): StorageDriver {
   const purge = driver.purgeUploads?.bind(driver);
   const replace = driver.openReplacement?.bind(driver);
+  const sync = driver.syncUpload?.bind(driver);
   const getMarked = driver.getMarked?.bind(driver);
   const { openUploads } = driver;
   return {
@@ -41,6 +42,7 @@ export function driverWith(
     ...(replace && {
       openReplacement: async (path) => writerWith(await around(() => replace(path)), around),
     }),
+    ...(sync && { syncUpload: (path) => around(() => sync(path)) }),
     ...(purge && {
       purgeUploads: (prefix, olderThanMs, options) =>
         around(() => purge(prefix, olderThanMs, options)),

@@ -36,6 +36,7 @@ class Checked implements StorageDriver {
   readonly name: string;
   readonly abilities: StorageDriver['abilities'];
   readonly purgeUploads?: NonNullable<StorageDriver['purgeUploads']>;
+  readonly syncUpload?: (path: string) => Promise<void>;
   readonly openReplacement?: (path: string) => Promise<FileWriter>;
   readonly listNow?: ListNow;
   readonly #driver: StorageDriver;
@@ -51,6 +52,10 @@ class Checked implements StorageDriver {
     if (listNow !== undefined) {
       // Paths need no check: it tells only of what was listed before.
       this.listNow = listNow;
+    }
+    const sync = driver.syncUpload?.bind(driver);
+    if (sync !== undefined) {
+      this.syncUpload = (path): Promise<void> => this.#call(() => sync(path), path);
     }
     const replace = driver.openReplacement?.bind(driver);
     if (replace !== undefined) {

@@ -57,6 +57,7 @@ export function timed(driver: StorageDriver, observe: ObserveAction): StorageDri
   const listNow = listNowOf(driver);
   const purge = driver.purgeUploads?.bind(driver);
   const replace = driver.openReplacement?.bind(driver);
+  const sync = driver.syncUpload?.bind(driver);
   return {
     name: driver.name,
     abilities: driver.abilities,
@@ -85,6 +86,7 @@ export function timed(driver: StorageDriver, observe: ObserveAction): StorageDri
     uploadSizeBytes: (path) => driver.uploadSizeBytes(path),
     redirectUrl: (path, request) => time(['RedirectURL'], driver.redirectUrl(path, request)),
     ...(replace && { openReplacement: replace }),
+    ...(sync && { syncUpload: sync }),
     ...(purge && { purgeUploads: purge }),
     close: () => driver.close(),
   };

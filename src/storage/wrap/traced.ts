@@ -21,6 +21,7 @@ export function traced(driver: StorageDriver, tracer: Tracer): StorageDriver {
   const at = (path: string): SpanAttributes => ({ [`${prefix}.path`]: path });
   const purge = driver.purgeUploads?.bind(driver);
   const replace = driver.openReplacement?.bind(driver);
+  const sync = driver.syncUpload?.bind(driver);
   return {
     name: driver.name,
     abilities: driver.abilities,
@@ -55,6 +56,7 @@ export function traced(driver: StorageDriver, tracer: Tracer): StorageDriver {
       openReplacement: (path: string) =>
         span('Writer', { ...at(path), [`${prefix}.append`]: false }, () => replace(path)),
     }),
+    ...(sync && { syncUpload: sync }),
     ...(purge && { purgeUploads: purge }),
     close: () => driver.close(),
   };

@@ -249,6 +249,16 @@ describe('storage', () => {
     ).toBe(value);
   });
 
+  test('filesystem.chunksync is each unless commit is asked for, and nothing else', () => {
+    expect(loaded(storage('filesystem: {}')).storage.filesystem?.chunksync).toBe('each');
+    expect(loaded(storage('filesystem: {chunksync: commit}')).storage.filesystem?.chunksync).toBe(
+      'commit',
+    );
+    expect(faultsOf(storage('filesystem: {chunksync: never}'))).toEqual([
+      'storage.filesystem.chunksync (line 2): "never" must be one of [each, commit]',
+    ]);
+  });
+
   test('a maxthreads that is no number is a fault', () => {
     expect(faultsOf(storage('filesystem: {maxthreads: many}'))).toEqual([
       'storage.filesystem.maxthreads (line 2): "many" must be a whole number',

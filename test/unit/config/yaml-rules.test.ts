@@ -209,6 +209,7 @@ describe('null', () => {
     expect(loaded('version: 0.1\nstorage:\n  filesystem:\n').storage.filesystem).toEqual({
       rootdirectory: '/var/lib/registry',
       maxthreads: 100,
+      chunksync: 'each',
     });
   });
 });

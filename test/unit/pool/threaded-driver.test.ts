@@ -65,3 +65,17 @@ it('sees what others write', async () => {
   await other.put('/a/b/link', 'two');
   expect((await driver.get('/a/b/link')).toString()).toBe('two');
 });
+
+it('has uploads synced by the storage thread, where their chunks are not', async () => {
+  expect(driver.syncUpload).toBeUndefined();
+  const options = { rootdirectory: folder.path, maxthreads: 25, chunksync: 'commit' } as const;
+  const thread = {
+    call(...call: unknown[]): Promise<void> {
+      asked.push(...call.map(String));
+      return Promise.resolve();
+    },
+  };
+  const later = threadedDriver(createFilesystemDriver(options), thread as unknown as StorageThread);
+  await later.syncUpload?.('/uploads/1/data');
+  expect(asked).toEqual(['syncUpload', '/uploads/1/data']);
+});

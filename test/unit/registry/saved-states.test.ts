@@ -30,7 +30,7 @@ beforeEach(() => {
     },
   };
   context = { ...plain, bodies };
-  states = new SavedStates(context);
+  states = new SavedStates(context, () => {});
 });
 afterEach(() => {
   vi.useRealTimers();

@@ -144,6 +144,25 @@ describe('the folder of a finished session', () => {
     expect(await idsLying()).toEqual([]);
   });
 
+  it('is removed where a state was saved while the upload rested', async () => {
+    const options = { rootdirectory: folder.path, maxthreads: 100, chunksync: 'commit' } as const;
+    const resting = new UploadSessions(aContext(createFilesystemDriver(options)));
+    const { id, startedAtMs } = await resting.start(name);
+    const content = noise(100, 6);
+    const chunk = { offset: 0, startedAtMs, range: { start: 0, end: 99 } };
+    await resting.append(name, id, chunk, aBody(content));
+    expect(await readdir(join(uploads(), id))).not.toContain('hashstates');
+    await vi.waitUntil(
+      async () => (await readdir(join(uploads(), id))).includes('hashstates'),
+      10_000,
+    );
+    const digest = `sha256:${sha256(content)}` as never;
+    const claim = { offset: 100, startedAtMs };
+    await resting.commit(name, id, claim, aBody(Buffer.alloc(0)), digest);
+    await vi.waitUntil(async () => (await idsLying()).length === 0, 5_000);
+    await resting.settle();
+  });
+
   it('is removed where the data stays in it, since the blob was there', async () => {
     const content = noise(500, 4);
     const digest = `sha256:${sha256(content)}` as never;

@@ -27,17 +27,18 @@ import { Glances } from './glances.ts';
 import { listDirectory } from './list.ts';
 import { ListingCache } from './listing-cache.ts';
 import { OpenUploads } from './open-uploads.ts';
-import type { FilesystemOptions } from './options.ts';
+import type { FilesystemParameters } from './options.ts';
 import { openReader } from './reader.ts';
 import { removeTree } from './remove.ts';
 import { type SmallFile, SmallFileCache } from './small-file-cache.ts';
 import { removeStaleTemps } from './stale-temps.ts';
+import { syncUpload } from './unsynced-uploads.ts';
 import { openFileWriter } from './writer.ts';
 
 /** The driver with `maxthreads` in front of it: this thread's share of what the configuration says (thread-shares.ts). */
-export function createFilesystemDriver(options: FilesystemOptions): StorageDriver {
+export function createFilesystemDriver(options: FilesystemParameters): StorageDriver {
   const gate = new Gate(driverName, Math.max(1, options.maxthreads));
-  return limited(new FilesystemDriver(options.rootdirectory), gate);
+  return limited(new FilesystemDriver(options), gate);
 }
 
 class FilesystemDriver implements StorageDriver {
@@ -55,19 +56,25 @@ class FilesystemDriver implements StorageDriver {
   readonly #listings: ListingCache;
   readonly glances?: Glances;
   readonly openUploads?: OpenUploads;
+  /** Only where chunks are not synced one by one. */
+  readonly syncUpload?: (path: string) => Promise<void>;
 
-  constructor(rootDirectory: string) {
-    const root = resolve(rootDirectory);
+  constructor({ rootdirectory, chunksync }: FilesystemParameters) {
+    const root = resolve(rootdirectory);
+    const syncsChunks = chunksync !== 'commit';
     this.#root = root === '/' ? '' : root;
     noteRoot(root);
     if (isMainThread) {
       // A worker may wait for a disk, and its calls are made here and now anyway.
       const glances = new Glances(root);
       this.glances = glances;
-      this.openUploads = new OpenUploads(this.#root, glances);
+      this.openUploads = new OpenUploads(this.#root, glances, syncsChunks);
       this.#listings = glances.listings;
     } else {
       this.#listings = new ListingCache();
+    }
+    if (!syncsChunks) {
+      this.syncUpload = (path): Promise<void> => translating(path, syncUpload(this.#toFile(path)));
     }
   }
 
@@ -143,7 +150,7 @@ class FilesystemDriver implements StorageDriver {
   }
 
   openWriter(path: string, options: { append: boolean }): Promise<FileWriter> {
-    const target = { file: this.#toFile(path), path };
+    const target = { file: this.#toFile(path), path, syncsAtClose: this.syncUpload === undefined };
     return translating(path, openFileWriter(target, this.#directories, options.append));
   }
 

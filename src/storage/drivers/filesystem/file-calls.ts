@@ -73,6 +73,11 @@ export function closeUnsynced(fd: number): Promise<void> {
   return new Promise<void>((done) => fs.close(fd, () => done()));
 }
 
+/** Closes a file that was written and not synced: NFS writes the rest out now, and says what became of it. */
+export function closeWritten(fd: number): Promise<void> {
+  return call<void>((done) => fs.close(fd, done as fs.NoParamCallback));
+}
+
 /**
  * Opens a directory that was used an instant ago, for syncing it. Without a thread-pool hop, as `closeFile`: the kernel
  * has it in memory, so this takes 3 µs and waits for no disk, and a commit syncs several.
@@ -81,16 +86,20 @@ export function openDirectory(directory: string): number {
   return fs.openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
 }
 
-/** A file opened for writes that are durable when they return. */
-export interface SyncedFile {
+/** A file opened for writes at its end. */
+export interface AppendedFile {
   readonly fd: number;
   readonly dev: number;
   readonly ino: number;
 }
 
-/** Opens a file that was written a moment ago: as `openDirectory`, without a hop. */
-export function openToAppend(file: string): SyncedFile {
-  const fd = fs.openSync(file, constants.O_WRONLY | constants.O_DSYNC);
+/**
+ * Opens a file that was written a moment ago: as `openDirectory`, without a hop.
+ *
+ * @param syncs  What is written is durable when the write returns.
+ */
+export function openToAppend(file: string, syncs: boolean): AppendedFile {
+  const fd = fs.openSync(file, constants.O_WRONLY | (syncs ? constants.O_DSYNC : 0));
   try {
     const { dev, ino } = fs.fstatSync(fd);
     return { fd, dev, ino };
@@ -113,9 +122,18 @@ export function readAt(
   return call<number>((done) => fs.read(fd, buffer, 0, length, position, done));
 }
 
-/** Writes all of `bytes` at `position`, however short the single writes come out. */
-export async function writeAllAt(fd: number, bytes: Uint8Array, position: number): Promise<void> {
-  const isDirect = bytes.length <= directWriteBytes && (!isMainThread || isInMemory(fd));
+/**
+ * Writes all of `bytes` at `position`, however short the single writes come out.
+ *
+ * @param dev  The file's device, if the caller knows it: saves asking for it.
+ */
+export async function writeAllAt(
+  fd: number,
+  bytes: Uint8Array,
+  position: number,
+  dev?: number,
+): Promise<void> {
+  const isDirect = bytes.length <= directWriteBytes && (!isMainThread || isInMemory(fd, dev));
   let written = 0;
   while (written < bytes.length) {
     const from = written;
@@ -139,8 +157,8 @@ export function noteRoot(directory: string): void {
   memoryDevices.add(directory);
 }
 
-function isInMemory(fd: number): boolean {
-  return !memoryDevices.isEmpty && memoryDevices.has(fs.fstatSync(fd).dev);
+function isInMemory(fd: number, dev?: number): boolean {
+  return !memoryDevices.isEmpty && memoryDevices.has(dev ?? fs.fstatSync(fd).dev);
 }
 
 export function syncData(fd: number): Promise<void> {

@@ -10,10 +10,10 @@
 
 import type { Stats } from 'node:fs';
 import {
+  type AppendedFile,
   closeFile,
   closeUnsynced,
   openToAppend,
-  type SyncedFile,
   truncateTo,
   writeAllAt,
 } from './file-calls.ts';
@@ -26,25 +26,30 @@ const maxOpen = 256;
 const maxIdleMs = 5_000;
 
 interface Idle {
-  readonly upload: SyncedFile;
+  readonly upload: AppendedFile;
   readonly sinceMs: number;
 }
 
 export class OpenUploads {
   readonly #root: string;
   readonly #glances: Glances;
+  readonly #syncs: boolean;
   /** Those that nobody writes to, the one that waits longest first. */
   readonly #idle: Map<string, Idle> = new Map();
   #sweep: NodeJS.Timeout | undefined;
 
-  /** @param root  In front of each path; '' for `/`. */
-  constructor(root: string, glances: Glances) {
+  /**
+   * @param root   In front of each path; '' for `/`.
+   * @param syncs  False: whoever ends the upload syncs it (unsynced-uploads.ts).
+   */
+  constructor(root: string, glances: Glances, syncs = true) {
     this.#root = root;
     this.#glances = glances;
+    this.#syncs = syncs;
   }
 
   /**
-   * Writes `bytes` to the end of the upload at `path`, which holds `offset` bytes; they are durable then.
+   * Writes `bytes` to the end of the upload at `path`, which holds `offset` bytes; they are durable then, unless that is left to the end of the upload.
    *
    * @returns false, with nothing written, when it cannot be done here or there is something else at `path`
    * @throws driver errors, with the file cut back to `offset`; PathNotFoundError also when the upload ended meanwhile
@@ -84,9 +89,14 @@ export class OpenUploads {
     this.#sweep = undefined;
   }
 
-  async #write(upload: SyncedFile, path: string, offset: number, bytes: Uint8Array): Promise<void> {
+  async #write(
+    upload: AppendedFile,
+    path: string,
+    offset: number,
+    bytes: Uint8Array,
+  ): Promise<void> {
     try {
-      await writeAllAt(upload.fd, bytes, offset);
+      await writeAllAt(upload.fd, bytes, offset, upload.dev);
       const facts = this.#glances.fresh(path);
       if (facts !== undefined && !isSame(upload, facts)) {
         // Ended by another process since the first look. Its blob, if it is one now, was checked without these bytes.
@@ -102,22 +112,22 @@ export class OpenUploads {
   }
 
   /** Out of `#idle`, so that nothing closes it while it is written to. */
-  #take(path: string): SyncedFile | undefined {
+  #take(path: string): AppendedFile | undefined {
     const idle = this.#idle.get(path);
     this.#idle.delete(path);
     return idle?.upload;
   }
 
-  #open(path: string): SyncedFile | undefined {
+  #open(path: string): AppendedFile | undefined {
     try {
-      return openToAppend(this.#root + path);
+      return openToAppend(this.#root + path, this.#syncs);
     } catch {
       // Whoever takes the usual way meets the same fault and names it.
       return undefined;
     }
   }
 
-  #keep(path: string, upload: SyncedFile): void {
+  #keep(path: string, upload: AppendedFile): void {
     const [longest] = this.#idle.keys();
     if (longest !== undefined && this.#idle.size >= maxOpen) {
       this.#close(longest);
@@ -146,6 +156,6 @@ export class OpenUploads {
   }
 }
 
-function isSame(upload: SyncedFile, facts: Stats | null): boolean {
+function isSame(upload: AppendedFile, facts: Stats | null): boolean {
   return facts !== null && upload.dev === facts.dev && upload.ino === facts.ino;
 }

@@ -1,7 +1,7 @@
 /** Schema of `storage.filesystem`. */
 
 import type { Static } from 'typebox';
-import { int, Type, text } from '../../../options/types.ts';
+import { choice, int, Type, text } from '../../../options/types.ts';
 
 export const filesystemOptions = Type.Object(
   {
@@ -15,7 +15,15 @@ export const filesystemOptions = Type.Object(
       default: 100,
       loose: true,
     }),
+    chunksync: choice(['each', 'commit'], {
+      description:
+        'When the bytes of unfinished uploads are synced: each = before each PATCH is answered; commit = by the PUT that ends the upload, so that many small chunks cost far less, but a power cut may take unfinished uploads (never a blob).',
+      default: 'each',
+    }),
   },
   { description: 'Local disk.' },
 );
 export type FilesystemOptions = Static<typeof filesystemOptions>;
+/** For who makes a driver: what is new may be left out. */
+export type FilesystemParameters = Omit<FilesystemOptions, 'chunksync'> &
+  Partial<Pick<FilesystemOptions, 'chunksync'>>;

@@ -7,19 +7,19 @@
  *   workers          the rest, in equal parts
  */
 
-import type { FilesystemOptions } from './options.ts';
+import type { FilesystemParameters } from './options.ts';
 
 export interface ThreadShares {
-  readonly main: FilesystemOptions;
-  readonly storageThread: FilesystemOptions;
-  readonly worker: FilesystemOptions;
+  readonly main: FilesystemParameters;
+  readonly storageThread: FilesystemParameters;
+  readonly worker: FilesystemParameters;
 }
 
 /** Each thread gets 1 at least, so more workers than half of `maxthreads` raise the sum. */
-export function shareThreads(options: FilesystemOptions, workers: number): ThreadShares {
+export function shareThreads(options: FilesystemParameters, workers: number): ThreadShares {
   const quarter = Math.max(1, Math.floor(options.maxthreads / 4));
   const left = options.maxthreads - 2 * quarter;
-  const share = (maxthreads: number): FilesystemOptions => ({ ...options, maxthreads });
+  const share = (maxthreads: number): FilesystemParameters => ({ ...options, maxthreads });
   return {
     main: share(quarter),
     storageThread: share(quarter),

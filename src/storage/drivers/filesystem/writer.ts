@@ -6,7 +6,8 @@
  *   0                                                    sizeBytes
  *
  * After a failed sync the kernel may have dropped the pages, so the file is cut back to what was durable before: a
- * session goes on from bytes that are really there.
+ * session goes on from bytes that are really there. Where uploads are synced at their end alone (`syncsAtClose` false)
+ * nobody knows what was, so then the upload goes (unsynced-uploads.ts).
  */
 
 import { dirname } from 'node:path';
@@ -15,6 +16,7 @@ import { allDone, type Directories } from './directories.ts';
 import {
   closeFile,
   closeUnsynced,
+  closeWritten,
   openFile,
   openFlags,
   removeFile,
@@ -24,6 +26,7 @@ import {
   writeAllAt,
 } from './file-calls.ts';
 import { errnoOf, toDriverError } from './file-error.ts';
+import { dropUpload } from './unsynced-uploads.ts';
 
 const earlySyncBytes = 8 * 1024 * 1024;
 
@@ -33,6 +36,8 @@ export interface WriterTarget {
   readonly file: string;
   /** The driver's name of it, for errors. */
   readonly path: string;
+  /** False: `close` leaves that to the end of the upload. Writing back starts early all the same. */
+  readonly syncsAtClose: boolean;
 }
 
 /** Opens `target` for writing; errno errors come through untranslated. Appending does not make directories. */
@@ -65,6 +70,7 @@ class FilesystemWriter implements FileWriter {
   #state: State = 'open';
   #sizeBytes: number;
   #durableBytes: number;
+  #isFdClosed = false;
   /** A failed write may have left bytes behind `sizeBytes`. */
   #hasTornTail = false;
   #writing: Promise<void> | undefined;
@@ -139,15 +145,39 @@ class FilesystemWriter implements FileWriter {
     try {
       await this.#settle();
       this.#throwSyncFailure();
-      await this.#syncRest();
+      if (state === 'committed' || this.#target.syncsAtClose) {
+        await this.#syncRest();
+      } else {
+        await this.#closeUnsynced();
+        return;
+      }
     } catch (error) {
-      await truncateTo(this.#fd, this.#durableBytes).catch(() => {
-        // The disk is failing; the digest check before any commit still stands between the file and a blob.
-      });
-      await closeUnsynced(this.#fd);
+      await this.#giveUp();
       throw toDriverError(error, this.#target.path);
     }
     closeFile(this.#fd);
+  }
+
+  async #closeUnsynced(): Promise<void> {
+    if (this.#hasTornTail) {
+      await truncateTo(this.#fd, this.#sizeBytes);
+    }
+    this.#isFdClosed = true;
+    await closeWritten(this.#fd);
+  }
+
+  /** Leaves nothing of which it is not known that it is there. */
+  async #giveUp(): Promise<void> {
+    if (this.#target.syncsAtClose) {
+      await truncateTo(this.#fd, this.#durableBytes).catch(() => {
+        // The disk is failing; the digest check before any commit still stands between the file and a blob.
+      });
+    } else {
+      await dropUpload(this.#target.file);
+    }
+    if (!this.#isFdClosed) {
+      await closeUnsynced(this.#fd);
+    }
   }
 
   async #syncRest(): Promise<void> {

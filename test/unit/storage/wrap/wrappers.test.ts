@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ClientGoneError } from '../../../../src/errors.ts';
 import { silentLogger } from '../../../../src/observe/logger.ts';
 import type { PhaseClock } from '../../../../src/observe/phases.ts';
+import type { Tracer } from '../../../../src/observe/tracing.ts';
 import type { ListNow, StorageDriver } from '../../../../src/storage/driver.ts';
 import { createMemoryDriver } from '../../../../src/storage/drivers/memory/driver.ts';
 import { createDriver, openPortableDriver } from '../../../../src/storage/drivers/table.ts';
@@ -13,6 +14,7 @@ import { Gate } from '../../../../src/storage/wrap/gate.ts';
 import { limited } from '../../../../src/storage/wrap/limited.ts';
 import { phased } from '../../../../src/storage/wrap/phased.ts';
 import { timed } from '../../../../src/storage/wrap/timed.ts';
+import { traced } from '../../../../src/storage/wrap/traced.ts';
 import { storageDriverSuite } from '../../../suites/storage-driver.ts';
 
 const memoryAbilities = {
@@ -202,6 +204,39 @@ describe('lists that are told at once', () => {
 
   it('count as time of storage', () => {
     expect(spent).toEqual([expect.any(Number), expect.any(Number)]);
+  });
+});
+
+describe('the sync of uploads whose chunks are not synced', () => {
+  const tracer = {
+    isOn: true,
+    span: (...[, , work]: Parameters<Tracer['span']>) => work(undefined as never),
+  } as unknown as Tracer;
+  const clock: PhaseClock = {
+    storage: (work) => work(),
+    bound: () => (work) => work(),
+    spent: () => {},
+  };
+
+  // Lost on the way, it would leave acknowledged blobs to a power cut.
+  it.each<[string, (driver: StorageDriver) => StorageDriver]>([
+    ['checked', checked],
+    ['limited', (driver) => limited(driver, new Gate('test', 1))],
+    ['timed', (driver) => timed(driver, () => {})],
+    ['traced', (driver) => traced(driver, tracer)],
+    ['phased', (driver) => phased(driver, clock)],
+    [
+      'a redirecting driver',
+      (driver) => withRedirectUrl(driver, () => Promise.resolve('https://a.test')),
+    ],
+  ])('passes through %s', async (_, wrap) => {
+    const synced: string[] = [];
+    const syncUpload = async (path: string): Promise<void> => {
+      synced.push(path);
+    };
+    await wrap(aDriver({ syncUpload })).syncUpload?.('/a/data');
+    expect(synced).toEqual(['/a/data']);
+    expect(wrap(createMemoryDriver()).syncUpload).toBeUndefined();
   });
 });
 
