@@ -10,7 +10,6 @@ import {
 } from './compose-settings.ts';
 import type { Config } from './config/schema.ts';
 import { CodedError, errorText } from './errors.ts';
-import { curbHeapGrowth } from './heap-growth.ts';
 import { createBufferPool } from './http/buffer-pool.ts';
 import type { Api } from './http/call.ts';
 import { Dispatcher } from './http/dispatch.ts';
@@ -93,7 +92,6 @@ export async function startRegistry(
   makeFrontEnd: (parts: FrontEndParts) => Promise<FrontEnd>,
   warnings: readonly string[] = [],
 ): Promise<Registry> {
-  curbHeapGrowth();
   const logging = createLogging(config.log, {
     version,
     sharesOutput: config.http.processes !== 1,

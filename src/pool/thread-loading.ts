@@ -5,7 +5,6 @@
  */
 
 import type { Piscina } from 'piscina';
-import { curbHeapGrowth } from '../heap-growth.ts';
 import { threadLoaded } from '../worker/loaded.ts';
 
 /** A thread that hangs must not keep the process from ending. */
@@ -24,7 +23,6 @@ export class ThreadLoading {
     piscina.on('message', (message: unknown) => {
       if (message === threadLoaded) {
         this.#loaded += 1;
-        curbHeapGrowth();
         this.#wake?.();
       }
     });

@@ -8,7 +8,6 @@
  */
 
 import { Worker } from 'node:worker_threads';
-import { curbHeapGrowth } from '../../heap-growth.ts';
 import { threadFile } from '../../thread-file.ts';
 import { within } from '../../within.ts';
 import type { LineOutput } from '../line-output.ts';
@@ -233,7 +232,6 @@ export class LogThread {
   #hear(message: FromLogThread): void {
     switch (message.kind) {
       case 'loaded':
-        curbHeapGrowth();
         this.#goAway();
         break;
       case 'drained':
