@@ -49,7 +49,8 @@ export class OpenUploads {
   }
 
   /**
-   * Writes `bytes` to the end of the upload at `path`, which holds `offset` bytes; they are durable then, unless that is left to the end of the upload.
+   * Writes `bytes` to the end of the upload at `path`, which holds `offset` bytes; they are durable then, unless that is
+   * left to the end of the upload.
    *
    * @returns false, with nothing written, when it cannot be done here or there is something else at `path`
    * @throws driver errors, with the file cut back to `offset`; PathNotFoundError also when the upload ended meanwhile
