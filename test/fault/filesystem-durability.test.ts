@@ -29,14 +29,33 @@ describe.skipIf(missing !== undefined)(`filesystem durability ${missing ?? ''}`,
 
   afterAll(() => tools.remove());
 
+  /** A driver of its own process, whose file calls are written to `log`. */
+  function startLogged(root: string, log: string): Promise<DriverProcess> {
+    writeFileSync(log, '');
+    return DriverProcess.start(driverModule, root, { ...fault.env, IO_FAULT_LOG: log });
+  }
+
+  /** At each acknowledgement, what it promises would outlive a power cut. Gives the number of paths looked at. */
+  function checkPromises(
+    root: string,
+    log: string,
+    promised: ReadonlyMap<number, readonly string[]>,
+  ): number {
+    const powerCut = new PowerCut(root);
+    let count = 0;
+    for (const line of readFileSync(log, 'utf8').trimEnd().split('\n')) {
+      for (const path of promised.get(powerCut.take(line) ?? -1) ?? []) {
+        expect(powerCut.loss(path)).toBeUndefined();
+        count += 1;
+      }
+    }
+    return count;
+  }
+
   it('acknowledges nothing that a power cut could take, with many commits at once', async () => {
     const data = await tempFolder();
     const log = join(tools.path, 'calls.log');
-    writeFileSync(log, '');
-    const driver = await DriverProcess.start(driverModule, data.path, {
-      ...fault.env,
-      IO_FAULT_LOG: log,
-    });
+    const driver = await startLogged(data.path, log);
     /** Call number -> paths that its acknowledgement promises. */
     const promised = new Map<number, string[]>();
     const acknowledged = (paths: string[], call: string, args: unknown[], on?: Handle) => {
@@ -80,26 +99,14 @@ describe.skipIf(missing !== undefined)(`filesystem durability ${missing ?? ''}`,
       await driver.stop();
     }
 
-    const powerCut = new PowerCut(data.path);
-    let checkedPaths = 0;
-    for (const line of readFileSync(log, 'utf8').trimEnd().split('\n')) {
-      for (const path of promised.get(powerCut.take(line) ?? -1) ?? []) {
-        expect(powerCut.loss(path)).toBeUndefined();
-        checkedPaths += 1;
-      }
-    }
-    expect(checkedPaths).toBe(40 * 8 + 300);
+    expect(checkPromises(data.path, log, promised)).toBe(40 * 8 + 300);
     await data.remove();
   });
 
   it('acknowledges nothing that a power cut could take with the folders of uploads used again', async () => {
     const data = await tempFolder();
     const log = join(tools.path, 'recycled.log');
-    writeFileSync(log, '');
-    const driver = await DriverProcess.start(driverModule, data.path, {
-      ...fault.env,
-      IO_FAULT_LOG: log,
-    });
+    const driver = await startLogged(data.path, log);
     const promised = new Map<number, string[]>();
     const lying: string[][] = [[], [], []];
     let used = 0;
@@ -140,15 +147,7 @@ describe.skipIf(missing !== undefined)(`filesystem durability ${missing ?? ''}`,
       await driver.stop();
     }
     expect(used).toBeGreaterThan(100);
-    const powerCut = new PowerCut(data.path);
-    let checkedPaths = 0;
-    for (const line of readFileSync(log, 'utf8').trimEnd().split('\n')) {
-      for (const path of promised.get(powerCut.take(line) ?? -1) ?? []) {
-        expect(powerCut.loss(path)).toBeUndefined();
-        checkedPaths += 1;
-      }
-    }
-    expect(checkedPaths).toBe(400);
+    expect(checkPromises(data.path, log, promised)).toBe(400);
     await data.remove();
   });
 
