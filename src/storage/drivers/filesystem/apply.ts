@@ -16,11 +16,12 @@ import {
   copyToNew,
   openFile,
   openFlags,
+  openNow,
   removeFile,
-  renameFile,
-  statFile,
+  renameNow,
+  statNow,
   syncData,
-  writeAllAt,
+  writeAllNow,
 } from './file-calls.ts';
 import { errnoOf, toDriverError } from './file-error.ts';
 
@@ -36,20 +37,25 @@ type MoveStep = WriteStep & { readonly kind: 'move' };
 /** Steps that concern files. */
 export type FileStep = PutStep | MoveStep;
 
-/** A step with its first round done. */
+/** A step on its way. */
 interface Prepared {
   readonly step: FileStep;
   readonly path: string;
   readonly target: string;
+  readonly folder: string;
   /** No earlier step of the call has this target. */
   readonly isFirstThere: boolean;
   /** The temp file of a put, until it was renamed. */
-  temp?: string | undefined;
+  temp: string | undefined;
+  /** The temp file, open until it is synced. */
+  fd: number | undefined;
   /** The target's folder was made for this step, so nothing is at the target: one stat less for each new blob. */
-  isNewFolder?: boolean;
+  isNewFolder: boolean;
 }
 
 const tempName: RegExp = /\.[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\.tmp$/;
+/** A folder may be removed while a step goes into it, also several times over. */
+const maxTries = 10;
 
 /** `PATH.<uuid>.tmp`, as Distribution names its temp files too. */
 export function tempBeside(target: string): string {
@@ -62,22 +68,25 @@ export function isTempName(name: string): boolean {
 
 /** Applies `steps` as the driver contract says; translates errors; removes its temp files when it fails. */
 export async function applySteps(parts: ApplyParts, steps: readonly FileStep[]): Promise<void> {
-  const prepared: Prepared[] = [];
-  for (const step of steps) {
-    const path = step.kind === 'put' ? step.path : step.to;
-    const isFirstThere = prepared.every((earlier) => earlier.path !== path);
-    prepared.push({ step, path, target: parts.toFile(path), isFirstThere });
-  }
+  const { directories } = parts;
+  const all: Prepared[] = [];
   try {
-    await allDone(prepared.map((one) => prepare(parts, one)));
-    for (const one of prepared) {
-      await makeVisible(parts, one);
+    for (const step of steps) {
+      const one = toPrepared(parts, step, all);
+      all.push(one);
+      prepare(directories, one);
     }
-    const durable = prepared.filter(({ step }) => isDurable(step));
-    await parts.directories.sync(new Set(durable.map((one) => dirname(one.target))));
+    await syncTemps(all);
+    for (const one of all) {
+      if (!placeNow(parts, one)) {
+        await placeAnew(parts, one);
+      }
+    }
+    const folders = all.flatMap((one) => (isDurable(one.step) ? [one.folder] : []));
+    await directories.sync(folders);
   } catch (error) {
-    await allDone(prepared.map((one) => dropTemp(one)));
-    throw toDriverError(error, prepared[0]?.path ?? '/');
+    await dropTemps(all);
+    throw toDriverError(error, all[0]?.path ?? '/');
   }
 }
 
@@ -86,125 +95,162 @@ export async function applySteps(parts: ApplyParts, steps: readonly FileStep[]):
  * directory's entry along. A new file is written in place, since nobody can be reading it yet; a crash leaves it torn,
  * which its readers must bear anyway.
  */
-export async function putHint(
+export function putHint(
   directories: Directories,
   target: string,
   content: Uint8Array | string,
-): Promise<void> {
-  const fd = await directories.within(dirname(target), () =>
-    openFile(target, openFlags.createNew).catch((error: unknown) => {
+): void {
+  const fd = directories.within(dirname(target), () => {
+    try {
+      return openNow(target, openFlags.createNew);
+    } catch (error) {
       if (errnoOf(error) === 'EEXIST') {
         return undefined;
       }
       throw error;
-    }),
-  );
+    }
+  });
   if (fd === undefined) {
     const temp = tempBeside(target);
-    const tempFd = await openFile(temp, openFlags.createNew);
-    await writeAndClose(tempFd, content);
-    await renameFile(temp, target);
-    return;
+    writeAndClose(openNow(temp, openFlags.createNew), content);
+    renameNow(temp, target);
+  } else {
+    writeAndClose(fd, content);
   }
-  await writeAndClose(fd, content);
 }
 
-async function writeAndClose(fd: number, content: Uint8Array | string): Promise<void> {
+function writeAndClose(fd: number, content: Uint8Array | string): void {
   try {
-    await writeAllAt(fd, typeof content === 'string' ? Buffer.from(content) : content, 0);
+    writeContent(fd, content);
   } finally {
     closeFile(fd);
   }
+}
+
+function writeContent(fd: number, content: Uint8Array | string): void {
+  writeAllNow(fd, typeof content === 'string' ? Buffer.from(content) : content, 0);
 }
 
 function isDurable(step: FileStep): boolean {
   return step.kind === 'move' || step.durable !== false;
 }
 
-async function prepare(parts: ApplyParts, one: Prepared): Promise<void> {
+function toPrepared(parts: ApplyParts, step: FileStep, earlier: readonly Prepared[]): Prepared {
+  const path = step.kind === 'put' ? step.path : step.to;
+  const target = parts.toFile(path);
+  return {
+    step,
+    path,
+    target,
+    folder: dirname(target),
+    isFirstThere: earlier.every((other) => other.path !== path),
+    temp: undefined,
+    fd: undefined,
+    isNewFolder: false,
+  };
+}
+
+/** Makes the folder, and writes the temp file of a put, which is to be synced if `fd` is left open. */
+function prepare(directories: Directories, one: Prepared): void {
   try {
     if (one.step.kind === 'put') {
-      one.temp = await writeTemp(parts.directories, one.target, one.step);
+      writeTemp(directories, one, one.step);
     } else {
-      one.isNewFolder = await parts.directories.make(dirname(one.target));
+      one.isNewFolder = directories.make(one.folder);
     }
   } catch (error) {
     throw toDriverError(error, one.path);
   }
 }
 
-async function makeVisible(parts: ApplyParts, one: Prepared): Promise<void> {
-  try {
-    if (one.step.kind === 'put') {
-      await renameTemp(parts.directories, one, one.step);
-    } else {
-      await moveFile(parts, one.step, one);
-    }
-  } catch (error) {
-    throw toDriverError(error, one.path);
+function writeTemp(directories: Directories, one: Prepared, step: PutStep): string {
+  const temp = tempBeside(one.target);
+  const fd = directories.within(one.folder, () => openNow(temp, openFlags.createNew));
+  one.temp = temp;
+  one.fd = fd;
+  writeContent(fd, step.content);
+  if (!isDurable(step) || directories.isInMemory(one.folder)) {
+    one.fd = undefined;
+    closeFile(fd);
   }
-}
-
-async function writeTemp(directories: Directories, target: string, step: PutStep): Promise<string> {
-  const temp = tempBeside(target);
-  const fd = await directories.within(dirname(target), () => openFile(temp, openFlags.createNew));
-  try {
-    const { content } = step;
-    await writeAllAt(fd, typeof content === 'string' ? Buffer.from(content) : content, 0);
-    if (isDurable(step)) {
-      await syncData(fd);
-    }
-  } catch (error) {
-    await closeUnsynced(fd);
-    await removeFile(temp).catch(() => {
-      // The write's own failure says more than a failure to clean up after it.
-    });
-    throw error;
-  }
-  closeFile(fd);
   return temp;
 }
 
-async function renameTemp(directories: Directories, one: Prepared, step: PutStep): Promise<void> {
-  await directories.within(dirname(one.target), async () => {
-    // ENOENT: a delete of the folder took the temp file with it. Then once more, in a new folder.
-    one.temp ??= await writeTemp(directories, one.target, step);
-    const { temp } = one;
-    one.temp = undefined;
-    try {
-      await renameFile(temp, one.target);
-    } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') {
-        one.temp = temp;
-      }
-      throw error;
-    }
-  });
+/** Syncs what `writeTemp` left open, side by side; what failed stays open for dropTemps. */
+async function syncTemps(all: readonly Prepared[]): Promise<void> {
+  await allDone(all.flatMap((one) => (one.fd === undefined ? [] : [syncTemp(one, one.fd)])));
 }
 
-async function moveFile(
-  parts: ApplyParts,
-  step: MoveStep,
-  { target, isNewFolder, isFirstThere }: Prepared,
-): Promise<void> {
-  const isSurelyFree = isNewFolder && isFirstThere;
-  if (step.keepExisting && !isSurelyFree && (await isFile(target))) {
-    return;
+async function syncTemp(one: Prepared, fd: number): Promise<void> {
+  try {
+    await syncData(fd);
+  } catch (error) {
+    throw toDriverError(error, one.path);
   }
+  one.fd = undefined;
+  closeFile(fd);
+}
+
+/** Makes a step visible. False: not in one call; nothing has changed. */
+function placeNow(parts: ApplyParts, one: Prepared): boolean {
+  const { step, target, temp } = one;
+  try {
+    if (step.kind === 'move') {
+      if (!isKept(step, one)) {
+        renameNow(parts.toFile(step.from), target);
+      }
+    } else if (temp !== undefined) {
+      renameNow(temp, target);
+      one.temp = undefined;
+    }
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'EXDEV') {
+      return false;
+    }
+    throw toDriverError(error, one.path);
+  }
+}
+
+function isKept(step: MoveStep, { target, isNewFolder, isFirstThere }: Prepared): boolean {
+  const isSurelyFree = isNewFolder && isFirstThere;
+  return step.keepExisting === true && !isSurelyFree && statNow(target)?.isFile() === true;
+}
+
+/** The folder was removed since it was made, perhaps with the temp file in it; or it is on another mount. */
+async function placeAnew(parts: ApplyParts, one: Prepared): Promise<void> {
+  const { directories } = parts;
+  for (let tries = 1; ; tries += 1) {
+    directories.forget(one.folder);
+    try {
+      if (one.step.kind === 'move') {
+        directories.make(one.folder);
+        await moveAnew(parts, one.step, one.target);
+      } else {
+        one.temp = undefined;
+        const temp = writeTemp(directories, one, one.step);
+        await syncTemps([one]);
+        renameNow(temp, one.target);
+        one.temp = undefined;
+      }
+      return;
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT' || tries >= maxTries) {
+        throw toDriverError(error, one.path);
+      }
+    }
+  }
+}
+
+async function moveAnew(parts: ApplyParts, step: MoveStep, target: string): Promise<void> {
   const source = parts.toFile(step.from);
   try {
-    await parts.directories.within(dirname(target), async () => {
-      try {
-        await renameFile(source, target);
-      } catch (error) {
-        // ENOENT means either end: tell a missing source apart, or making folders would be tried in vain.
-        if (errnoOf(error) === 'ENOENT' && !(await exists(source))) {
-          throw toDriverError(error, step.from);
-        }
-        throw error;
-      }
-    });
+    renameNow(source, target);
   } catch (error) {
+    // ENOENT means either end: tell a missing source apart, or making folders would be tried in vain.
+    if (errnoOf(error) === 'ENOENT' && statNow(source) === undefined) {
+      throw toDriverError(error, step.from);
+    }
     if (errnoOf(error) !== 'EXDEV') {
       throw error;
     }
@@ -224,40 +270,26 @@ async function moveAcrossMounts(source: string, target: string): Promise<void> {
     } finally {
       closeFile(fd);
     }
-    await renameFile(temp, target);
+    renameNow(temp, target);
   } catch (error) {
     await removeFile(temp).catch(() => {
-      // As above: the first failure is the one to tell.
+      // The first failure is the one to tell.
     });
     throw error;
   }
   await removeFile(source);
 }
 
-async function dropTemp(one: Prepared): Promise<void> {
-  if (one.temp !== undefined) {
-    await removeFile(one.temp).catch(() => {
-      // Already gone, or the disk is failing: a left-over temp file is hidden and swept later.
-    });
-  }
-}
-
-async function isFile(file: string): Promise<boolean> {
-  try {
-    return (await statFile(file)).isFile();
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') {
-      return false;
+/** Nothing is being synced any more. */
+async function dropTemps(all: readonly Prepared[]): Promise<void> {
+  for (const { fd, temp } of all) {
+    if (fd !== undefined) {
+      await closeUnsynced(fd);
     }
-    throw error;
-  }
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await statFile(file);
-    return true;
-  } catch (error) {
-    return errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR';
+    if (temp !== undefined) {
+      await removeFile(temp).catch(() => {
+        // Already gone, or the disk is failing: a left-over temp file is hidden and swept later.
+      });
+    }
   }
 }

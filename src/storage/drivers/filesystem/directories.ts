@@ -2,107 +2,124 @@
  * Makes directories when needed and knows which of them are not yet durable, so that a commit into a directory that
  * another commit has just made waits for that directory's own entry too.
  *
- * Only commits of this process are told of each other. A second process that finds a directory made an instant ago
- * relies on the file system's journal keeping the order of the two, as ext4, xfs, btrfs, zfs and NFS do.
+ * Its calls to make and rename are made here and now, so that no two of a thread are ever under way at a time: for
+ * threads that may wait for a disk (file-calls.ts).
+ *
+ * Only commits of this thread are told of each other. Another one, or another process, that finds a directory made an
+ * instant ago relies on the file system's journal keeping the order of the two, as ext4, xfs, btrfs, zfs and NFS do.
  */
 
 import { dirname } from 'node:path';
-import { makeDirectory, renameFile } from './file-calls.ts';
+import { isMemoryDevice, makeDirectoryNow, memoryDeviceOf, renameNow } from './file-calls.ts';
 import { errnoOf } from './file-error.ts';
 import { DirectorySyncs, type SyncDone } from './sync-dirs.ts';
 
-/** Names kept of directories that were there; a wrong one only costs a failed call. */
+/** Directories of which something is known; those without children among them are forgotten beyond that. */
 const maxKnown = 4096;
-/** Directories owed a sync at a time; more pile up only when commits into ever new ones fail (a full disk). */
+/** With those owed a sync; more pile up only when commits into ever new ones fail (a full disk). */
 const maxUnsynced = 16_384;
+/** So many are forgotten in one go. */
+const forgottenAtOnce = 512;
 /** A folder may be removed while a commit goes into it, also several times over. */
 const maxTries = 10;
 
+/** A directory as this thread knows it. One object for each path, so that parents are found without their names. */
+interface Folder {
+  readonly path: string;
+  readonly parent: Folder | undefined;
+  /** Folders known with this one as their parent. */
+  children: number;
+  /** A wrong belief costs a failed call. */
+  isThere: boolean;
+  /** Not 0: made or renamed here, and its entry in the parent is not synced yet. Tells one making from a later one. */
+  debt: number;
+  /** Children with a debt. */
+  debtors: Set<Folder> | undefined;
+  /** Its device if that lies in memory, `null` if not; `undefined`: nobody has looked. */
+  memoryDevice: number | null | undefined;
+}
+
 export class Directories {
   readonly #syncs: DirectorySyncs;
-  readonly #known: Set<string> = new Set();
-  readonly #making: Map<string, Promise<boolean>> = new Map();
-  /** Being renamed to: perhaps there, perhaps not yet. */
-  readonly #renaming: Set<string> = new Set();
-  readonly #unsynced: UnsyncedEntries = new UnsyncedEntries();
+  readonly #folders: Map<string, Folder> = new Map();
+  #lastDebt = 0;
+  /** So many known at which the oldest are forgotten. */
+  #tooMany = maxKnown;
 
   constructor(syncs: DirectorySyncs = new DirectorySyncs()) {
     this.#syncs = syncs;
   }
 
   /** Makes `directory` and its parents unless it is known to be there. True: this very call made it, so it was empty. */
-  async make(directory: string): Promise<boolean> {
-    if (this.#known.has(directory)) {
-      return false;
-    }
-    const underWay = this.#making.get(directory);
-    if (underWay !== undefined) {
-      await underWay;
-      return false;
-    }
-    const making = this.#create(directory).finally(() => this.#making.delete(directory));
-    this.#making.set(directory, making);
-    return making;
+  make(directory: string): boolean {
+    return this.#make(this.#folder(directory));
   }
 
   /** Drops the belief that `directory` is there, after a call found it missing. */
   forget(directory: string): void {
-    this.#known.delete(directory);
+    const folder = this.#folders.get(directory);
+    if (folder !== undefined) {
+      folder.isThere = false;
+    }
   }
 
   /**
    * Runs `work`, which needs `directory` to be there; makes the directory first unless it is known, and again when
    * `work` finds it missing (ENOENT): someone may remove it at any time.
    */
-  async within<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  within<T>(directory: string, work: () => T): T {
+    const folder = this.#folder(directory);
     for (let tries = 1; ; tries += 1) {
-      if (!this.#known.has(directory)) {
-        await this.make(directory);
-      }
+      this.#make(folder);
       try {
-        return await work();
+        return work();
       } catch (error) {
         if (errnoOf(error) !== 'ENOENT' || tries >= maxTries) {
           throw error;
         }
-        this.forget(directory);
+        folder.isThere = false;
       }
     }
   }
 
   /** Renames a directory whose parents are there; its new entry counts as not yet durable. */
-  async rename(from: string, to: string): Promise<void> {
-    // Before the call, as in #create: whoever finds it under its new name must see the mark.
-    this.#unsynced.set(to, {});
-    this.#renaming.add(to);
-    try {
-      await renameFile(from, to);
-    } catch (error) {
-      this.#unsynced.delete(to);
-      throw error;
-    } finally {
-      this.#renaming.delete(to);
+  rename(from: string, to: string): void {
+    renameNow(from, to);
+    const source = this.#folders.get(from);
+    if (source !== undefined) {
+      source.isThere = false;
+      this.#settle(source);
     }
-    this.#unsynced.delete(from);
-    this.#known.delete(from);
-    this.#remember(to);
+    this.#madeNow(this.#folder(to));
+  }
+
+  /** Whether a sync in `directory` would do nothing. */
+  isInMemory(directory: string): boolean {
+    return this.#isInMemory(this.#folder(directory));
   }
 
   /** Makes what happened in `directories` durable, with the entries of those that were only just made. */
   sync(directories: Iterable<string>): Promise<void> {
-    const wanted = new Set<string>(directories);
-    if (this.#unsynced.size > 0) {
-      for (const directory of [...wanted]) {
-        for (let child = directory; child !== dirname(child); child = dirname(child)) {
-          if (this.#unsynced.get(child) !== undefined) {
-            wanted.add(dirname(child));
-          }
+    const wanted = new Set<Folder>();
+    for (const directory of directories) {
+      const folder = this.#folder(directory);
+      wanted.add(folder);
+      for (let child = folder; child.parent !== undefined; child = child.parent) {
+        if (child.debt !== 0) {
+          wanted.add(child.parent);
         }
       }
     }
-    if (wanted.size === 0) {
-      return Promise.resolve();
+    for (const folder of wanted) {
+      if (this.#isInMemory(folder)) {
+        this.#settleAll(debtsIn(folder));
+        wanted.delete(folder);
+      }
     }
+    return wanted.size === 0 ? Promise.resolve() : this.#syncAll(wanted);
+  }
+
+  #syncAll(wanted: ReadonlySet<Folder>): Promise<void> {
     return new Promise((resolve, reject) => {
       let left = wanted.size;
       let failure: { readonly error: unknown } | undefined;
@@ -115,147 +132,132 @@ export class Directories {
           failure === undefined ? resolve() : reject(failure.error);
         }
       };
-      for (const directory of wanted) {
-        this.#syncOne(directory, oneDone);
+      for (const folder of wanted) {
+        this.#syncOne(folder, oneDone);
       }
     });
   }
 
-  #syncOne(directory: string, done: SyncDone): void {
+  #syncOne(folder: Folder, done: SyncDone): void {
     // All of its entries, also those that others owe: the sync takes them along.
-    const settled = this.#unsynced
-      .in(directory)
-      .filter(([child]) => !this.#making.has(child) && !this.#renaming.has(child));
-    this.#syncs.sync(directory, (error) => {
+    const debts = debtsIn(folder);
+    this.#syncs.sync(folder.path, (error) => {
       if (error === undefined) {
-        this.#unsynced.settle(settled);
+        this.#settleAll(debts);
       }
       done(error);
     });
   }
 
-  async #create(directory: string): Promise<boolean> {
-    const earlierMark = this.#unsynced.get(directory);
-    // Before the call: as soon as the directory is there, another commit may use it and must see the mark.
-    this.#unsynced.set(directory, {});
-    let wasMade = false;
-    try {
-      wasMade = await this.#makeWithParents(directory);
-    } finally {
-      if (!wasMade) {
-        if (earlierMark === undefined) {
-          this.#unsynced.delete(directory);
-        } else {
-          this.#unsynced.set(directory, earlierMark);
-        }
-      }
-    }
-    this.#remember(directory);
-    return wasMade;
-  }
-
-  #remember(directory: string): void {
-    dropOldest(this.#known, maxKnown - 1);
-    this.#unsynced.dropOldest();
-    this.#known.add(directory);
-  }
-
-  async #makeWithParents(directory: string): Promise<boolean> {
-    for (let tries = 1; ; tries += 1) {
+  #make(folder: Folder): boolean {
+    for (let tries = 1; !folder.isThere; tries += 1) {
       try {
-        await makeDirectory(directory);
+        makeDirectoryNow(folder.path);
+        this.#madeNow(folder);
         return true;
       } catch (error) {
         if (errnoOf(error) === 'EEXIST') {
+          folder.isThere = true;
           return false;
         }
-        if (errnoOf(error) !== 'ENOENT' || tries >= maxTries) {
+        if (errnoOf(error) !== 'ENOENT' || folder.parent === undefined || tries >= maxTries) {
           throw error;
         }
-        const parent = dirname(directory);
-        this.forget(parent);
-        await this.make(parent);
+        folder.parent.isThere = false;
+        this.#make(folder.parent);
       }
     }
-  }
-}
-
-/**
- * Directories made or renamed here whose entry in the parent is not synced yet. The value tells one making from a later
- * one of the same name.
- */
-class UnsyncedEntries {
-  readonly #marks: Map<string, object> = new Map();
-  readonly #byParent: Map<string, Set<string>> = new Map();
-
-  get size(): number {
-    return this.#marks.size;
+    return false;
   }
 
-  get(child: string): object | undefined {
-    return this.#marks.get(child);
-  }
-
-  /** Those whose entries lie in `parent`. */
-  in(parent: string): (readonly [child: string, mark: object])[] {
-    const found: [string, object][] = [];
-    for (const child of this.#byParent.get(parent) ?? []) {
-      const mark = this.#marks.get(child);
-      if (mark !== undefined) {
-        found.push([child, mark]);
-      }
-    }
-    return found;
-  }
-
-  set(child: string, mark: object): void {
-    this.#marks.set(child, mark);
-    const parent = dirname(child);
-    const siblings = this.#byParent.get(parent);
-    if (siblings === undefined) {
-      this.#byParent.set(parent, new Set([child]));
-    } else {
-      siblings.add(child);
-    }
-  }
-
-  delete(child: string): void {
-    this.#marks.delete(child);
-    const parent = dirname(child);
-    const siblings = this.#byParent.get(parent);
-    siblings?.delete(child);
-    if (siblings?.size === 0) {
-      this.#byParent.delete(parent);
+  #madeNow(folder: Folder): void {
+    const { parent } = folder;
+    this.#lastDebt += 1;
+    folder.isThere = true;
+    folder.debt = this.#lastDebt;
+    // No mount can lie on what was only just made.
+    folder.memoryDevice = parent?.memoryDevice;
+    if (parent !== undefined) {
+      parent.debtors ??= new Set();
+      parent.debtors.add(folder);
     }
   }
 
   /** Entries that are on disk now, unless they have been made anew meanwhile. */
-  settle(entries: readonly (readonly [child: string, mark: object])[]): void {
-    for (const [child, mark] of entries) {
-      if (this.#marks.get(child) === mark) {
-        this.delete(child);
+  #settleAll(debts: readonly (readonly [folder: Folder, debt: number])[]): void {
+    for (const [folder, debt] of debts) {
+      if (folder.debt === debt) {
+        this.#settle(folder);
       }
     }
   }
 
-  dropOldest(): void {
-    for (const oldest of this.#marks.keys()) {
-      if (this.#marks.size <= maxUnsynced) {
+  #settle(folder: Folder): void {
+    const { parent } = folder;
+    folder.debt = 0;
+    parent?.debtors?.delete(folder);
+    if (parent?.debtors?.size === 0) {
+      parent.debtors = undefined;
+    }
+  }
+
+  #isInMemory(folder: Folder): boolean {
+    if (folder.memoryDevice === undefined) {
+      folder.memoryDevice = memoryDeviceOf(folder.path) ?? null;
+    }
+    return folder.memoryDevice !== null && isMemoryDevice(folder.memoryDevice);
+  }
+
+  #folder(path: string): Folder {
+    const known = this.#folders.get(path);
+    if (known !== undefined) {
+      return known;
+    }
+    const parentPath = dirname(path);
+    const parent = parentPath === path ? undefined : this.#folder(parentPath);
+    if (parent !== undefined) {
+      parent.children += 1;
+    }
+    const folder: Folder = {
+      path,
+      parent,
+      children: 0,
+      isThere: false,
+      debt: 0,
+      debtors: undefined,
+      memoryDevice: undefined,
+    };
+    if (this.#folders.size >= this.#tooMany) {
+      this.#forgetOldest();
+      // Whatever had to stay, the next look at all of them is as far away.
+      this.#tooMany = Math.max(maxKnown, this.#folders.size) + forgottenAtOnce;
+    }
+    this.#folders.set(path, folder);
+    return folder;
+  }
+
+  #forgetOldest(): void {
+    const mayOwe = this.#folders.size >= maxUnsynced;
+    let left = this.#folders.size - maxKnown + forgottenAtOnce;
+    for (const folder of this.#folders.values()) {
+      if (folder.children > 0 || (folder.debt !== 0 && !mayOwe)) {
+        continue;
+      }
+      this.#settle(folder);
+      this.#folders.delete(folder.path);
+      if (folder.parent !== undefined) {
+        folder.parent.children -= 1;
+      }
+      left -= 1;
+      if (left === 0) {
         return;
       }
-      this.delete(oldest);
     }
   }
 }
 
-/** Sets keep the order of insertion. */
-function dropOldest(entries: Set<string>, keep: number): void {
-  for (const oldest of entries.keys()) {
-    if (entries.size <= keep) {
-      return;
-    }
-    entries.delete(oldest);
-  }
+function debtsIn({ debtors }: Folder): readonly (readonly [folder: Folder, debt: number])[] {
+  return debtors === undefined ? [] : Array.from(debtors, (folder) => [folder, folder.debt]);
 }
 
 /** Waits for all, then throws the first failure: nothing is left running behind the caller's back. */

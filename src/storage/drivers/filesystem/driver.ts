@@ -86,10 +86,16 @@ class FilesystemDriver implements StorageDriver {
     return translating(path, this.#smallFiles.getMarked(this.#toFile(path)));
   }
 
-  put(path: string, content: Uint8Array | string, options: Durability = {}): Promise<void> {
-    return options.durable === false
-      ? translating(path, putHint(this.#directories, this.#toFile(path), content))
-      : this.apply([{ kind: 'put', path, content }]);
+  async put(path: string, content: Uint8Array | string, options: Durability = {}): Promise<void> {
+    if (options.durable !== false) {
+      await this.apply([{ kind: 'put', path, content }]);
+      return;
+    }
+    try {
+      putHint(this.#directories, this.#toFile(path), content);
+    } catch (error) {
+      throw toDriverError(error, path);
+    }
   }
 
   async apply(steps: readonly WriteStep[]): Promise<void> {
@@ -99,7 +105,7 @@ class FilesystemDriver implements StorageDriver {
     );
     for (const step of steps) {
       if (step.kind === 'recycle') {
-        await this.#recycle(this.#toFile(step.from), this.#toFile(step.to));
+        this.#recycle(this.#toFile(step.from), this.#toFile(step.to));
       }
     }
   }
@@ -174,9 +180,9 @@ class FilesystemDriver implements StorageDriver {
     return Promise.resolve();
   }
 
-  async #recycle(from: string, to: string): Promise<void> {
+  #recycle(from: string, to: string): void {
     try {
-      await this.#directories.rename(from, to);
+      this.#directories.rename(from, to);
     } catch {
       // Whoever wants the folder looks for it under its new name first.
     }

@@ -5,11 +5,14 @@
  * fs.promises and FileHandle cost twice that and more; all but small writes into memory, which wait for nothing. A worker
  * thread may wait for a disk, so there the short calls are made directly, at 2 to 5 µs each; only what waits for the disk
  * as a matter of course (syncs) or moves many bytes stays asynchronous, so that many of them run side by side.
+ *
+ * Those named `…Now` are direct on any thread and give back no promise, for commits (apply.ts): they run on the storage
+ * thread, or in a command that has nothing else to do.
  */
 
 import fs from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
-import { fileError } from './file-error.ts';
+import { errnoOf, fileError } from './file-error.ts';
 import { MemoryDevices } from './memory-devices.ts';
 
 type Done<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
@@ -50,11 +53,18 @@ export const openFlags: Readonly<
   write: constants.O_WRONLY,
 };
 
+const fileMode = 0o666;
+const directoryMode = 0o777;
+
+export function openNow(file: string, flags: number): number {
+  return fs.openSync(file, flags, fileMode);
+}
+
 export function openFile(file: string, flags: number): Promise<number> {
   if (!isMainThread) {
-    return direct(() => fs.openSync(file, flags, 0o666));
+    return direct(() => openNow(file, flags));
   }
-  return call<number>((done) => fs.open(file, flags, 0o666, done));
+  return call<number>((done) => fs.open(file, flags, fileMode, done));
 }
 
 /**
@@ -133,20 +143,34 @@ export async function writeAllAt(
   position: number,
   dev?: number,
 ): Promise<void> {
-  const isDirect = bytes.length <= directWriteBytes && (!isMainThread || isInMemory(fd, dev));
+  if (bytes.length <= directWriteBytes && (!isMainThread || isInMemory(fd, dev))) {
+    writeAllNow(fd, bytes, position);
+    return;
+  }
   let written = 0;
   while (written < bytes.length) {
     const from = written;
-    const count = isDirect
-      ? fs.writeSync(fd, bytes, from, bytes.length - from, position + from)
-      : await call<number>((done) =>
-          fs.write(fd, bytes, from, bytes.length - from, position + from, done),
-        );
-    if (count === 0) {
-      throw fileError('EIO', 'write');
-    }
-    written += count;
+    written += wrote(
+      await call<number>((done) =>
+        fs.write(fd, bytes, from, bytes.length - from, position + from, done),
+      ),
+    );
   }
+}
+
+/** As `writeAllAt`. */
+export function writeAllNow(fd: number, bytes: Uint8Array, position: number): void {
+  let written = 0;
+  while (written < bytes.length) {
+    written += wrote(fs.writeSync(fd, bytes, written, bytes.length - written, position + written));
+  }
+}
+
+function wrote(count: number): number {
+  if (count === 0) {
+    throw fileError('EIO', 'write');
+  }
+  return count;
 }
 
 /** Of this thread's drivers. */
@@ -159,6 +183,25 @@ export function noteRoot(directory: string): void {
 
 function isInMemory(fd: number, dev?: number): boolean {
   return !memoryDevices.isEmpty && memoryDevices.has(dev ?? fs.fstatSync(fd).dev);
+}
+
+/** The device of a directory that is there, if a sync in it does nothing. */
+export function memoryDeviceOf(directory: string): number | undefined {
+  if (memoryDevices.isEmpty) {
+    return undefined;
+  }
+  try {
+    const { dev } = fs.statSync(directory);
+    return memoryDevices.has(dev) ? dev : undefined;
+  } catch {
+    // Whoever goes there meets the same fault.
+    return undefined;
+  }
+}
+
+/** Whether what `memoryDeviceOf` told some time ago still holds. */
+export function isMemoryDevice(dev: number): boolean {
+  return memoryDevices.has(dev);
 }
 
 export function syncData(fd: number): Promise<void> {
@@ -183,11 +226,8 @@ export function truncateTo(fd: number, sizeBytes: number): Promise<void> {
   return call<void>((done) => fs.ftruncate(fd, sizeBytes, done as fs.NoParamCallback));
 }
 
-export function renameFile(from: string, to: string): Promise<void> {
-  if (!isMainThread) {
-    return direct(() => fs.renameSync(from, to));
-  }
-  return call<void>((done) => fs.rename(from, to, done as fs.NoParamCallback));
+export function renameNow(from: string, to: string): void {
+  fs.renameSync(from, to);
 }
 
 export function removeFile(file: string): Promise<void> {
@@ -203,11 +243,8 @@ export function copyToNew(from: string, to: string): Promise<void> {
   );
 }
 
-export function makeDirectory(directory: string): Promise<void> {
-  if (!isMainThread) {
-    return direct(() => fs.mkdirSync(directory, 0o777));
-  }
-  return call<void>((done) => fs.mkdir(directory, 0o777, done as fs.NoParamCallback));
+export function makeDirectoryNow(directory: string): void {
+  fs.mkdirSync(directory, directoryMode);
 }
 
 export function removeDirectory(directory: string): Promise<void> {
@@ -229,6 +266,18 @@ export function statFile(file: string): Promise<fs.Stats> {
     return direct(() => fs.statSync(file));
   }
   return call<fs.Stats>((done) => fs.stat(file, done));
+}
+
+/** `undefined`: there is nothing, or nothing can be there since a parent is a file. */
+export function statNow(file: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(file, { throwIfNoEntry: false });
+  } catch (error) {
+    if (errnoOf(error) === 'ENOTDIR') {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 export function statOpened(fd: number): Promise<fs.Stats> {

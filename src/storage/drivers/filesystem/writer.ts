@@ -19,6 +19,7 @@ import {
   closeWritten,
   openFile,
   openFlags,
+  openNow,
   removeFile,
   statOpened,
   syncData,
@@ -47,8 +48,8 @@ export async function openFileWriter(
   append: boolean,
 ): Promise<FileWriter> {
   if (!append) {
-    const fd = await directories.within(dirname(target.file), () =>
-      openFile(target.file, openFlags.createOrTruncate),
+    const fd = directories.within(dirname(target.file), () =>
+      openNow(target.file, openFlags.createOrTruncate),
     );
     return new FilesystemWriter(target, directories, fd, 0);
   }

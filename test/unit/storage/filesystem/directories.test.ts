@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { Directories } from '../../../../src/storage/drivers/filesystem/directories.ts';
+import { noteRoot } from '../../../../src/storage/drivers/filesystem/file-calls.ts';
 import { DirectorySyncs } from '../../../../src/storage/drivers/filesystem/sync-dirs.ts';
 import { type TempFolder, tempFolder } from '../../../support/temp-folder.ts';
 
@@ -40,47 +41,45 @@ async function syncedBy(directory: string): Promise<string[]> {
 }
 
 it('syncs each new directory and its parent once', async () => {
-  await directories.make(`${root}/a/b`);
+  directories.make(`${root}/a/b`);
   expect(await syncedBy(`${root}/a/b`)).toEqual(['.', '/', '/a', '/a/b']);
   expect(await syncedBy(`${root}/a/b`)).toEqual(['/a/b']);
-  await directories.make(`${root}/a/c`);
+  directories.make(`${root}/a/c`);
   expect(await syncedBy(`${root}/a/c`)).toEqual(['/a', '/a/c']);
 });
 
 it('owes nothing for directories that were there before', async () => {
   fs.mkdirSync(`${root}/a/b`, { recursive: true });
-  await directories.make(`${root}/a/b`);
+  directories.make(`${root}/a/b`);
   expect(await syncedBy(`${root}/a/b`)).toEqual(['/a/b']);
 });
 
 it('makes a commit wait for the parents that another commit has made but not yet synced', async () => {
-  await directories.make(`${root}/a/b`);
+  directories.make(`${root}/a/b`);
   expect(await syncedBy(`${root}/a`)).toEqual(['.', '/', '/a']);
   // That sync of /a took the entry of b along.
   expect(await syncedBy(`${root}/a/b`)).toEqual(['/a/b']);
 });
 
 it('settles with one sync of a folder the entries of all that were made or renamed in it before', async () => {
-  await directories.make(`${root}/a/b`);
-  await directories.make(`${root}/a/c`);
-  await directories.rename(`${root}/a/c`, `${root}/a/d`);
+  directories.make(`${root}/a/b`);
+  directories.make(`${root}/a/c`);
+  directories.rename(`${root}/a/c`, `${root}/a/d`);
   expect(await syncedBy(`${root}/a/b`)).toEqual(['.', '/', '/a', '/a/b']);
   expect(await syncedBy(`${root}/a/d`)).toEqual(['/a/d']);
   // Not those that come to be afterwards, or under a name that had been settled.
-  await directories.rename(`${root}/a/b`, `${root}/a/e`);
-  await directories.rename(`${root}/a/e`, `${root}/a/b`);
+  directories.rename(`${root}/a/b`, `${root}/a/e`);
+  directories.rename(`${root}/a/e`, `${root}/a/b`);
   expect(await syncedBy(`${root}/a/b`)).toEqual(['/a', '/a/b']);
 });
 
-it('does not take a folder along whose making or renaming is still under way', async () => {
-  await directories.make(`${root}/a/b`);
+it('does not take a folder along that is made or renamed while the sync runs', async () => {
+  directories.make(`${root}/a/b`);
   await directories.sync([`${root}/a/b`]);
-  const underWay = [
-    directories.make(`${root}/a/new`),
-    directories.rename(`${root}/a/b`, `${root}/a/moved`),
-  ];
-  await directories.sync([`${root}/a`]);
-  await Promise.all(underWay);
+  const sync = directories.sync([`${root}/a`]);
+  directories.make(`${root}/a/new`);
+  directories.rename(`${root}/a/b`, `${root}/a/moved`);
+  await sync;
   expect(await syncedBy(`${root}/a/new`)).toEqual(['/a', '/a/new']);
 });
 
@@ -90,7 +89,7 @@ it('has nothing to wait for where nothing is to be synced', async () => {
 });
 
 it('keeps the debt when a sync fails', async () => {
-  await directories.make(`${root}/a/b`);
+  directories.make(`${root}/a/b`);
   failing = `${root}/a`;
   await expect(directories.sync([`${root}/a/b`])).rejects.toThrow('disk');
   failing = undefined;
@@ -98,40 +97,62 @@ it('keeps the debt when a sync fails', async () => {
 });
 
 it('owes anew for a directory that was removed and made again', async () => {
-  await directories.make(`${root}/a`);
+  directories.make(`${root}/a`);
   await directories.sync([`${root}/a`]);
   fs.rmSync(`${root}/a`, { recursive: true });
   directories.forget(`${root}/a`);
-  expect(await directories.make(`${root}/a`)).toBe(true);
+  expect(directories.make(`${root}/a`)).toBe(true);
   expect(await syncedBy(`${root}/a`)).toEqual(['/', '/a']);
 });
 
-it('makes one directory once for all who ask at the same time, and tells only one that it was new', async () => {
-  const made = await Promise.all(
-    Array.from({ length: 10 }, () => directories.make(`${root}/deep/er/still`)),
-  );
-  expect(made.filter((isNew) => isNew).length).toBe(1);
-  expect(fs.statSync(`${root}/deep/er/still`).isDirectory()).toBe(true);
+it('tells only the one who made a directory that it is new', () => {
+  expect(directories.make(`${root}/deep/er/still`)).toBe(true);
+  expect(directories.make(`${root}/deep/er/still`)).toBe(false);
+  expect(directories.make(`${root}/deep/er`)).toBe(false);
 });
 
 it('tries the work again in a new directory when the old one was removed', async () => {
-  await directories.make(`${root}/a`);
+  directories.make(`${root}/a`);
   fs.rmSync(root, { recursive: true });
-  await directories.within(`${root}/a`, async () => {
-    await fs.promises.writeFile(`${root}/a/file`, 'x');
-  });
+  directories.within(`${root}/a`, () => fs.writeFileSync(`${root}/a/file`, 'x'));
   expect(fs.readFileSync(`${root}/a/file`, 'utf8')).toBe('x');
 });
 
-it('gives up at a directory that never comes', async () => {
+it('gives up at a directory that never comes', () => {
   const missing = Object.assign(new Error('gone'), { code: 'ENOENT' });
   let tries = 0;
-  await expect(
+  expect(() =>
     directories.within(`${root}/a`, () => {
       tries += 1;
-      return Promise.reject(missing);
+      throw missing;
     }),
-  ).rejects.toBe(missing);
+  ).toThrow(missing);
   expect(tries).toBeGreaterThan(1);
   expect(tries).toBeLessThan(50);
+});
+
+it('forgets directories that it has not used for long, but for those that owe and those above others', async () => {
+  directories.make(`${root}/a/owing`);
+  for (let at = 0; at < 12_000; at += 1) {
+    directories.forget(`${root}/other/${at}`);
+    directories.isInMemory(`${root}/other/${at}`);
+  }
+  expect(await syncedBy(`${root}/a/owing`)).toEqual(['.', '/', '/a', '/a/owing']);
+  expect(directories.make(`${root}/a/owing`)).toBe(false);
+});
+
+it('syncs nothing that lies in memory, and whatever lies elsewhere', async () => {
+  const inMemory = await fs.promises.mkdtemp('/dev/shm/longshore-directories-');
+  try {
+    noteRoot(inMemory);
+    directories.make(`${inMemory}/a/b`);
+    directories.make(`${root}/a/b`);
+    expect(directories.isInMemory(`${inMemory}/a/b`)).toBe(true);
+    expect(directories.isInMemory(`${root}/a/b`)).toBe(false);
+    await directories.sync([`${inMemory}/a/b`]);
+    expect(synced).toEqual([]);
+    expect(await syncedBy(`${root}/a/b`)).toEqual(['.', '/', '/a', '/a/b']);
+  } finally {
+    await fs.promises.rm(inMemory, { recursive: true });
+  }
 });
