@@ -57,7 +57,7 @@ async function readFacts(
   const isAskedAhead =
     !driver.abilities.readsUncommitted && algorithmOf(digest) === canonicalAlgorithm;
   const [target, ahead] = await Promise.all([
-    readLink(driver, layerLinkPath(name, digest)),
+    readLayerLink(context, name, digest),
     isAskedAhead ? driver.stat(blobDataPath(digest)) : undefined,
   ]);
   if (target === undefined) {
@@ -71,6 +71,15 @@ async function readFacts(
   context.descriptors.set(name, digest, facts);
   context.locations.saw(name, digest);
   return facts;
+}
+
+async function readLayerLink(
+  { driver, ownLinks }: RegistryContext,
+  name: RepositoryName,
+  digest: Digest,
+): Promise<Digest | undefined> {
+  const path = layerLinkPath(name, digest);
+  return (await ownLinks.isUnchanged(driver, path, digest)) ? digest : readLink(driver, path);
 }
 
 /**
@@ -169,6 +178,18 @@ export function linkSteps(name: RepositoryName, stored: Digest, asked: Digest): 
   return steps;
 }
 
+/** Notes that `name` was just let see a blob. */
+export async function noteStored(
+  context: RegistryContext,
+  name: RepositoryName,
+  digest: Digest,
+  facts: BlobFacts,
+): Promise<void> {
+  context.descriptors.set(name, digest, facts);
+  context.locations.saw(name, digest);
+  await context.ownLinks.note(context.driver, name, facts.digest);
+}
+
 /**
  * Lets `name` see a blob of `from`.
  *
@@ -185,7 +206,6 @@ export async function mountBlob(
     return undefined;
   }
   await context.driver.apply(linkSteps(name, facts.digest, digest));
-  context.descriptors.set(name, digest, facts);
-  context.locations.saw(name, digest);
+  await noteStored(context, name, digest, facts);
   return facts;
 }

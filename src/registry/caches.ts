@@ -5,6 +5,7 @@ import { BlobCache } from './blob-cache.ts';
 import { BlobLocations } from './blob-locations.ts';
 import type { RegistryContext } from './context.ts';
 import { ManifestCache } from './manifest-cache.ts';
+import { OwnLinks } from './own-links.ts';
 
 /** Repositories whose referrers index is known to be complete. */
 const maxCompleteReferrers = 10_000;
@@ -13,12 +14,19 @@ const maxLastDigests = 20_000;
 
 export function createCaches(): Pick<
   RegistryContext,
-  'blobs' | 'completeReferrers' | 'lastDigests' | 'locations' | 'manifests' | 'tagLists'
+  | 'blobs'
+  | 'completeReferrers'
+  | 'lastDigests'
+  | 'locations'
+  | 'manifests'
+  | 'ownLinks'
+  | 'tagLists'
 > {
   return {
     manifests: new ManifestCache(),
     blobs: new BlobCache(),
     locations: new BlobLocations(),
+    ownLinks: new OwnLinks(),
     completeReferrers: new LRUCache({ max: maxCompleteReferrers }),
     lastDigests: new LRUCache({ max: maxLastDigests }),
     tagLists: new WeakMap(),

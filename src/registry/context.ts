@@ -12,6 +12,7 @@ import type { BlobCache } from './blob-cache.ts';
 import type { BlobLocations } from './blob-locations.ts';
 import type { DescriptorCache } from './descriptor-cache.ts';
 import type { ManifestCache } from './manifest-cache.ts';
+import type { OwnLinks } from './own-links.ts';
 
 export interface RegistryContext {
   readonly driver: StorageDriver;
@@ -27,6 +28,7 @@ export interface RegistryContext {
   /** Tags made of a directory listing, while the driver keeps that very listing. */
   readonly tagLists: WeakMap<readonly ListEntry[], readonly Tag[]>;
   readonly locations: BlobLocations;
+  readonly ownLinks: OwnLinks;
   /** Repositories whose referrers index was found or made complete; bounded by whoever builds it. */
   readonly completeReferrers: {
     get(name: RepositoryName): Promise<void> | undefined;

@@ -31,7 +31,7 @@ import { DriverCode, type FileFacts, type WriteStep } from '../storage/driver.ts
 import { blobDataPath, uploadDataPath, uploadStartedAtPath } from '../storage/layout.ts';
 import { sizedBody } from '../storage/sized-body.ts';
 import { deleteSession, getStartedAt, putStartedAt } from '../storage/upload-store.ts';
-import { linkSteps } from './blobs.ts';
+import { linkSteps, noteStored } from './blobs.ts';
 import type { RegistryContext } from './context.ts';
 import type { BlobFacts } from './descriptor-cache.ts';
 import { SessionShelf, type Spare } from './session-shelf.ts';
@@ -381,9 +381,8 @@ export class UploadSessions {
     return [[{ kind: 'move', from, to, keepExisting }], !keepExisting];
   }
 
-  #committed(name: RepositoryName, digest: Digest, facts: BlobFacts): BlobFacts {
-    this.#context.descriptors.set(name, digest, facts);
-    this.#context.locations.saw(name, digest);
+  async #committed(name: RepositoryName, digest: Digest, facts: BlobFacts): Promise<BlobFacts> {
+    await noteStored(this.#context, name, digest, facts);
     return facts;
   }
 
