@@ -13,6 +13,7 @@
  * know. What a crash leaves behind, purging removes by its age.
  */
 
+import { basename } from 'node:path';
 import type { RepositoryName } from '../oci/reference.ts';
 import type { StorageDriver, WriteStep } from '../storage/driver.ts';
 import { uploadPath, uploadStartedAtPath } from '../storage/layout.ts';
@@ -60,7 +61,12 @@ export class SessionShelf {
       this.#driver.abilities.renamesFolders &&
       (this.#spares.get(name)?.length ?? 0) < maxPerRepository;
     return isWanted
-      ? { kind: 'recycle', from: uploadPath(name, from), to: uploadPath(name, id) }
+      ? {
+          kind: 'recycle',
+          from: uploadPath(name, from),
+          to: uploadPath(name, id),
+          holds: [basename(uploadStartedAtPath(name, id))],
+        }
       : undefined;
   }
 

@@ -87,10 +87,17 @@ export type WriteStep =
       readonly keepExisting?: boolean;
     }
   /**
-   * Renames a folder, with all below it, to a name that is free: once all else is durable, itself not durable until the
-   * next durable write below it, and not at all where it fails. Only where `abilities.renamesFolders`.
+   * Makes what is left of a folder, once all else is durable, a folder of another name that is free. Itself not durable
+   * until the next durable write below it, and not done at all where it fails. Only where `abilities.renamesFolders`,
+   * one in a call.
    */
-  | { readonly kind: 'recycle'; readonly from: string; readonly to: string };
+  | {
+      readonly kind: 'recycle';
+      readonly from: string;
+      readonly to: string;
+      /** Names of all files that are left in it. */
+      readonly holds: readonly string[];
+    };
 
 export interface DriverAbilities {
   /** Worker threads may make their own instance from (name, parameters) and see the same files. */

@@ -123,13 +123,16 @@ describe.skipIf(missing !== undefined)(`filesystem durability ${missing ?? ''}`,
       await driver.call('write', [noise(1000)], writer);
       promised.set(driver.nextId, [`${up}/data`]);
       await driver.call('close', [], writer);
-      const blob = `/blobs/${n}/data`;
+      // Some blobs are there already, or come twice at once.
+      const blob = `/blobs/${n % 7}/${n % 160}/data`;
+      const link = `/repo${n % lying.length}/layers/${n % 160}/link`;
       const next = `/repo${n % lying.length}/uploads/after-${n}`;
       const steps: WriteStep[] = [
         { kind: 'move', from: `${up}/data`, to: blob },
-        { kind: 'recycle', from: up, to: next },
+        { kind: 'put', path: link, content: `${n}` },
+        { kind: 'recycle', from: up, to: next, holds: ['startedat'] },
       ];
-      promised.set(driver.nextId, [blob]);
+      promised.set(driver.nextId, [blob, link]);
       await driver.call('apply', [steps]);
       ready.push(next);
     };
@@ -147,7 +150,11 @@ describe.skipIf(missing !== undefined)(`filesystem durability ${missing ?? ''}`,
       await driver.stop();
     }
     expect(used).toBeGreaterThan(100);
-    expect(checkPromises(data.path, log, promised)).toBe(400);
+    const taken = readFileSync(log, 'utf8').match(
+      /^rename \S+\/uploads\/[^/ ]+ \S+\/blobs\/\S+$/gm,
+    );
+    expect(taken?.length).toBeGreaterThan(100);
+    expect(checkPromises(data.path, log, promised)).toBe(600);
     await data.remove();
   });
 

@@ -104,8 +104,19 @@ export class PowerCut {
     } else if (what === 'rename' && entry !== undefined) {
       this.#entries.delete(path);
       this.#entries.set(to, { ...entry, namedAt: this.#seq, replaced: this.#entries.get(to) });
+      this.#moveBelow(path, to);
     } else if (what === 'unlink') {
       this.#entries.delete(path);
+    }
+  }
+
+  /** What a renamed folder holds goes with it, as durable in it as before. */
+  #moveBelow(from: string, to: string): void {
+    for (const [path, entry] of [...this.#entries]) {
+      if (path.startsWith(`${from}/`)) {
+        this.#entries.delete(path);
+        this.#entries.set(to + path.slice(from.length), entry);
+      }
     }
   }
 }

@@ -28,6 +28,7 @@ import { listDirectory } from './list.ts';
 import { ListingCache } from './listing-cache.ts';
 import { OpenUploads } from './open-uploads.ts';
 import type { FilesystemParameters } from './options.ts';
+import type { ApplyParts } from './prepared-step.ts';
 import { openReader } from './reader.ts';
 import { removeTree } from './remove.ts';
 import { type SmallFile, SmallFileCache } from './small-file-cache.ts';
@@ -52,6 +53,7 @@ class FilesystemDriver implements StorageDriver {
   };
   readonly #root: string;
   readonly #directories: Directories = new Directories();
+  readonly #applyParts: ApplyParts;
   readonly #smallFiles: SmallFileCache = new SmallFileCache();
   readonly #listings: ListingCache;
   readonly glances?: Glances;
@@ -63,6 +65,11 @@ class FilesystemDriver implements StorageDriver {
     const root = resolve(rootdirectory);
     const syncsChunks = chunksync !== 'commit';
     this.#root = root === '/' ? '' : root;
+    this.#applyParts = {
+      directories: this.#directories,
+      takesFolders: syncsChunks,
+      toFile: (path: string) => this.#toFile(path),
+    };
     noteRoot(root);
     if (isMainThread) {
       // A worker may wait for a disk, and its calls are made here and now anyway.
@@ -99,15 +106,7 @@ class FilesystemDriver implements StorageDriver {
   }
 
   async apply(steps: readonly WriteStep[]): Promise<void> {
-    await applySteps(
-      { directories: this.#directories, toFile: (path: string) => this.#toFile(path) },
-      steps.filter((step) => step.kind !== 'recycle'),
-    );
-    for (const step of steps) {
-      if (step.kind === 'recycle') {
-        this.#recycle(this.#toFile(step.from), this.#toFile(step.to));
-      }
-    }
+    await applySteps(this.#applyParts, steps);
   }
 
   open(
@@ -178,15 +177,6 @@ class FilesystemDriver implements StorageDriver {
   close(): Promise<void> {
     this.openUploads?.close();
     return Promise.resolve();
-  }
-
-  #recycle(from: string, to: string): void {
-    try {
-      this.#directories.rename(from, to);
-    } catch {
-      // Whoever wants the folder looks for it under its new name first.
-    }
-    this.#smallFiles.forget(from);
   }
 
   async #remove(file: string, isDurable: boolean): Promise<void> {

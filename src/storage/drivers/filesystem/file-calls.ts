@@ -230,6 +230,10 @@ export function renameNow(from: string, to: string): void {
   fs.renameSync(from, to);
 }
 
+export function removeNow(file: string): void {
+  fs.unlinkSync(file);
+}
+
 export function removeFile(file: string): Promise<void> {
   if (!isMainThread) {
     return direct(() => fs.unlinkSync(file));

@@ -6,10 +6,10 @@
 import type { Dirent } from 'node:fs';
 import type { ListEntry, ListOptions } from '../../driver.ts';
 import { firstAfter } from '../../first-after.ts';
-import { isTempName } from './apply.ts';
 import { readDirectory, statFile } from './file-calls.ts';
 import { errnoOf } from './file-error.ts';
 import type { ListingCache } from './listing-cache.ts';
+import { isTempName } from './prepared-step.ts';
 
 /** @throws errno errors */
 export async function listDirectory(

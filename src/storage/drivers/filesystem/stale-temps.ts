@@ -1,8 +1,8 @@
 /** Sweeps temp files that a crash left beside their targets. Called by the purge of uploads, at leisure. */
 
-import { isTempName } from './apply.ts';
 import { readDirectory, removeFile, statFile } from './file-calls.ts';
 import { errnoOf } from './file-error.ts';
+import { isTempName } from './prepared-step.ts';
 
 /** Removes temp files below `directory` last written before `olderThanMs` (epoch); `dryRun`: only counts. Returns how many. */
 export async function removeStaleTemps(

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readAll } from '../../../../src/bytes.ts';
 import { ClientGoneError } from '../../../../src/errors.ts';
-import type { StorageDriver } from '../../../../src/storage/driver.ts';
+import type { StorageDriver, WriteStep } from '../../../../src/storage/driver.ts';
 import { createFilesystemDriver } from '../../../../src/storage/drivers/filesystem/driver.ts';
 import { noise } from '../../../support/bytes.ts';
 import { openHandlesBelow } from '../../../support/open-handles.ts';
@@ -252,4 +252,97 @@ it('leaves files that other tools read as they are', async () => {
   const { stdout } = await promisify(execFile)('sha256sum', [`${root}/blob`]);
   const { createHash } = await import('node:crypto');
   expect(stdout.split(' ')[0]).toBe(createHash('sha256').update(content).digest('hex'));
+});
+
+/** An upload with its bytes in it, and what its end is made of. */
+async function anUpload(driver: StorageDriver, id: string, bytes = 'bytes'): Promise<WriteStep[]> {
+  await driver.put(`/up/${id}/startedat`, 'now', { durable: false });
+  const writer = await driver.openWriter(`/up/${id}/data`, { append: true });
+  await writer.write(Buffer.from(bytes));
+  await writer.close();
+  return [
+    { kind: 'move', from: `/up/${id}/data`, to: `/blobs/${bytes}/data` },
+    { kind: 'put', path: `/repo/${id}/link`, content: bytes },
+    { kind: 'recycle', from: `/up/${id}`, to: `/up/after-${id}`, holds: ['startedat'] },
+  ];
+}
+
+it.each([
+  ['each', (path: string) => fs.statSync(root + path).ino],
+  ['commit', undefined],
+] as const)('ends an upload with chunksync %s, its folder used again', async (chunksync, inode) => {
+  const driver = createFilesystemDriver({ rootdirectory: root, maxthreads: 100, chunksync });
+  const steps = await anUpload(driver, 'a');
+  const before = inode?.('/up/a');
+  await driver.apply(steps);
+  expect((await folder.files()).sort()).toEqual([
+    '/registry/blobs/bytes/data',
+    '/registry/repo/a/link',
+    '/registry/up/after-a/startedat',
+  ]);
+  // The folder itself became the blob's, where its entries are durable.
+  expect(inode?.('/blobs/bytes')).toBe(before);
+  expect(fs.existsSync(`${root}/up/a`)).toBe(false);
+});
+
+it.each([
+  ['a blob', (at: string): void => fs.writeFileSync(`${at}/data`, 'short')],
+  ['nothing', (): void => {}],
+  ['something else', (at: string): void => fs.writeFileSync(`${at}/other`, '')],
+])('ends an upload whose blob has a folder with %s in it', async (_, fill) => {
+  const driver = aDriver();
+  const steps = await anUpload(driver, 'a');
+  fs.mkdirSync(`${root}/blobs/bytes`, { recursive: true });
+  fill(`${root}/blobs/bytes`);
+  await driver.apply(steps);
+  expect(fs.readFileSync(`${root}/blobs/bytes/data`, 'utf8')).toBe('bytes');
+  expect(fs.readdirSync(`${root}/up`)).toEqual(['after-a']);
+  expect(fs.readdirSync(`${root}/up/after-a`)).toEqual(['startedat']);
+});
+
+it('ends uploads of the same bytes side by side', async () => {
+  const driver = aDriver();
+  const all = await Promise.all(['a', 'b', 'c', 'd'].map((id) => anUpload(driver, id)));
+  await Promise.all(all.map((steps) => driver.apply(steps)));
+  expect(fs.readFileSync(`${root}/blobs/bytes/data`, 'utf8')).toBe('bytes');
+  expect(fs.readdirSync(`${root}/blobs/bytes`)).toEqual(['data']);
+  expect(fs.readdirSync(`${root}/up`).sort()).toEqual(
+    ['a', 'b', 'c', 'd'].map((id) => `after-${id}`),
+  );
+});
+
+it('leaves the upload, without its data, when a later step fails', async () => {
+  const driver = aDriver();
+  const steps = await anUpload(driver, 'a');
+  fs.mkdirSync(`${root}/repo/a/link/is-a-folder`, { recursive: true });
+  await expect(driver.apply(steps)).rejects.toMatchObject({ code: 'DRIVER_FAILED' });
+  expect(fs.readdirSync(`${root}/up/a`)).toEqual(['startedat']);
+  expect(fs.readdirSync(`${root}/blobs/bytes`)).toEqual(['data']);
+  expect(fs.readdirSync(`${root}/repo/a`)).toEqual(['link']);
+});
+
+it('leaves nothing beside the blob when the folder cannot be used again', async () => {
+  const driver = aDriver();
+  const steps = await anUpload(driver, 'a');
+  fs.writeFileSync(`${root}/up/after-a`, 'in the way');
+  await driver.apply(steps);
+  expect(fs.readdirSync(`${root}/blobs/bytes`)).toEqual(['data']);
+  expect(fs.readdirSync(`${root}/up`)).toEqual(['after-a']);
+});
+
+it('ends an upload whose folder lost what it should hold', async () => {
+  const driver = aDriver();
+  const steps = await anUpload(driver, 'a');
+  fs.rmSync(`${root}/up/a/startedat`);
+  await driver.apply(steps);
+  expect(fs.readdirSync(`${root}/blobs/bytes`)).toEqual(['data']);
+  expect(fs.existsSync(`${root}/up/a`)).toBe(false);
+});
+
+it('does not end an upload that is not there', async () => {
+  const driver = aDriver();
+  const steps = await anUpload(driver, 'a');
+  fs.rmSync(`${root}/up/a`, { recursive: true });
+  await expect(driver.apply(steps)).rejects.toMatchObject({ code: 'DRIVER_PATH_NOT_FOUND' });
+  expect(fs.existsSync(`${root}/repo/a/link`)).toBe(false);
 });
