@@ -60,8 +60,10 @@ interface Remembered {
   /** In the place of the note's digests. */
   late: LateDigests | undefined;
   kept: Kept | undefined;
-  /** Its folder was touched by this process alone, and left with nothing but `startedat` and so many bytes. */
+  /** Its folder was touched by this process alone, and left with nothing but `startedat`, its link and so many bytes. */
   bareBytes: number | undefined;
+  /** The link of all its bytes lies in the folder. */
+  hasLink: boolean;
 }
 
 /** Sessions remembered. */
@@ -98,14 +100,20 @@ export class UploadKnowledge {
     };
     const isBare = algorithm === undefined || algorithm === canonicalAlgorithm;
     const bareBytes = isBare ? 0 : undefined;
-    this.#remembered.set(id, { note, late: undefined, kept: undefined, bareBytes });
+    this.#remembered.set(id, {
+      note,
+      late: undefined,
+      kept: undefined,
+      bareBytes,
+      hasLink: false,
+    });
     if (!isBare) {
       await putNote(this.#context.driver, name, id, note, { durable: false });
     }
   }
 
   /**
-   * Whether the session's folder holds nothing but `startedat` and its data, and nothing more will be written into it
+   * Whether the session's folder holds nothing but `startedat`, its data and its link, and nothing more will be written into it
    * from here: no states are saved from now on.
    */
   async leavesBare({ id, sizeBytes }: UploadSession): Promise<boolean> {
@@ -114,6 +122,23 @@ export class UploadKnowledge {
     }
     await this.#states.forget(id);
     return this.#remembered.get(id)?.bareBytes === sizeBytes;
+  }
+
+  /** Whether a body that is whole may leave a link in the session's folder, where it is in nobody's way. */
+  takesLink({ id, sizeBytes }: UploadSession, plan: HashPlan): boolean {
+    const { renamesFolders } = this.#context.driver.abilities;
+    return (
+      renamesFolders &&
+      plan.kind === 'native' &&
+      sizeBytes === 0 &&
+      this.#remembered.get(id)?.bareBytes === 0
+    );
+  }
+
+  /** Whether the link of exactly the bytes that the session holds lies in its folder. */
+  hasLink({ id, sizeBytes }: UploadSession): boolean {
+    const remembered = this.#remembered.get(id);
+    return remembered?.hasLink === true && remembered.note.sizeBytes === sizeBytes;
   }
 
   /** Bytes that the session held when this process last wrote or looked; storage has the last word. */
@@ -201,13 +226,15 @@ export class UploadKnowledge {
       ...(algorithm === undefined ? {} : { algorithm }),
     };
     const kept = keptAfter(before, outcome, plan, isSmall);
-    const isStillBare = isSmall && state === undefined && before?.bareBytes === session.sizeBytes;
+    const isStillBare =
+      isSmall && state === undefined && before?.bareBytes === session.sizeBytes && !before.hasLink;
+    const { hasLink = false } = outcome;
     const bareBytes = isStillBare ? sizeBytes : undefined;
     if (before === undefined) {
-      this.#remembered.set(id, { note, late, kept, bareBytes });
+      this.#remembered.set(id, { note, late, kept, bareBytes, hasLink });
     } else {
       // In place, since an entry that is replaced costs a chunk more than all else here.
-      Object.assign(before, { note, late, kept, bareBytes });
+      Object.assign(before, { note, late, kept, bareBytes, hasLink });
     }
     const durability = { durable: session.sizeBytes === 0 };
     if (state !== undefined && this.#syncsLater) {

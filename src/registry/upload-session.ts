@@ -28,7 +28,14 @@ import type { RepositoryName } from '../oci/reference.ts';
 import { type AppendOutcome, isOffsetMismatch } from '../storage/append-upload.ts';
 import { type BodySource, readBody } from '../storage/body-store.ts';
 import { DriverCode, type FileFacts, type WriteStep } from '../storage/driver.ts';
-import { blobDataPath, uploadDataPath, uploadStartedAtPath } from '../storage/layout.ts';
+import {
+  blobDataPath,
+  layerLinkPath,
+  uploadDataPath,
+  uploadLinkName,
+  uploadLinkPath,
+  uploadStartedAtPath,
+} from '../storage/layout.ts';
 import { sizedBody } from '../storage/sized-body.ts';
 import { deleteSession, getStartedAt, putStartedAt } from '../storage/upload-store.ts';
 import { linkSteps, noteStored } from './blobs.ts';
@@ -262,10 +269,15 @@ export class UploadSessions {
     const { name, id } = session;
     const isSmall = this.#isSmall(body);
     const hash = await this.#knowledge.plan(session, claim, isSmall);
+    const leavesLink = isSmall && body.sizeBytes !== 0 && this.#knowledge.takesLink(session, hash);
     let outcome: AppendOutcome;
     try {
       const path = uploadDataPath(name, id);
-      outcome = await this.#context.bodies.append({ path, offset: session.sizeBytes, hash }, body);
+      const request = { path, offset: session.sizeBytes, hash };
+      outcome = await this.#context.bodies.append(
+        leavesLink ? { ...request, linkName: uploadLinkName } : request,
+        body,
+      );
     } catch (error) {
       if (isOffsetMismatch(error)) {
         // Another instance wrote, or ended the session.
@@ -348,9 +360,14 @@ export class UploadSessions {
     const stored = digestOf(canonicalAlgorithm, digests.sha256);
     const [dataSteps, movesData] = await this.#dataSteps(session, stored, existing);
     const next = movesData ? await this.#next(session) : undefined;
+    const links = linkSteps(name, stored, digest);
+    if (this.#knowledge.hasLink(session)) {
+      const from = uploadLinkPath(name, session.id);
+      links[0] = { kind: 'move', from, to: layerLinkPath(name, stored) };
+    }
     await this.#context.driver.apply([
       ...dataSteps,
-      ...linkSteps(name, stored, digest),
+      ...links,
       ...(next === undefined ? [] : [next.step]),
     ]);
     await this.#end(session, next?.spare);

@@ -7,7 +7,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ByteSource } from '../bytes.ts';
 import { CodedError, hasCode } from '../errors.ts';
 import type { SpentTimes } from '../observe/phases.ts';
-import { algorithmOf, type Digest, type DigestAlgorithm, encodedOf } from '../oci/digest.ts';
+import {
+  algorithmOf,
+  type Digest,
+  type DigestAlgorithm,
+  digestOf,
+  encodedOf,
+} from '../oci/digest.ts';
 import type { FileWriter, StorageDriver } from './driver.ts';
 import {
   createUploadHash,
@@ -24,6 +30,11 @@ export interface AppendRequest {
   /** Bytes that must already be there. */
   readonly offset: number;
   readonly hash: HashPlan;
+  /**
+   * Name of a file to store beside the upload's own, durable with it, whose content is the SHA-256 digest of all its
+   * bytes: the link that its end will need, where the plan tells the digest and the driver can do it.
+   */
+  readonly linkName?: string;
 }
 
 export interface AppendOutcome {
@@ -35,6 +46,8 @@ export interface AppendOutcome {
   readonly late?: LateDigests;
   /** SHA-256 state at `sizeBytes`, of a resumable plan. */
   readonly state?: Uint8Array;
+  /** The file `linkName` was stored. */
+  readonly hasLink?: boolean;
   readonly times: SpentTimes;
   /** Why the body ended early; what had arrived is kept. */
   readonly failure?: unknown;
@@ -86,12 +99,12 @@ export async function appendUpload(
     const times = { hashMs: 0, storageMs: 0 };
     const failure = await pump(source, (bytes) => writeHashed(writer, hash, bytes, times));
     const closingAtMs = performance.now();
-    await writer.close();
+    const end = await closeHashed(writer, hash, request, failure === undefined);
     isOpen = false;
     times.storageMs += performance.now() - closingAtMs;
     return {
       sizeBytes: writer.sizeBytes,
-      ...hash.finish(),
+      ...end,
       times,
       ...(failure === undefined ? {} : { failure }),
     };
@@ -101,6 +114,25 @@ export async function appendUpload(
       await writer.close().catch(() => {});
     }
   }
+}
+
+/** Closes what a body was written to, with its link where that can be told; gives what the hash tells. */
+async function closeHashed(
+  writer: FileWriter,
+  hash: UploadHash,
+  { hash: { kind }, linkName }: AppendRequest,
+  isWhole: boolean,
+): Promise<Pick<AppendOutcome, 'digests' | 'state' | 'hasLink'>> {
+  if (isWhole && kind === 'native' && linkName !== undefined && writer.closeWith !== undefined) {
+    const { digests } = hash.finish();
+    if (digests.sha256 !== undefined) {
+      await writer.closeWith(linkName, digestOf('sha256', digests.sha256));
+      return { digests, hasLink: true };
+    }
+  }
+  await writer.close();
+  // Not before: one that is kept for the next chunk tells of what is stored.
+  return hash.finish();
 }
 
 /**

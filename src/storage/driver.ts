@@ -250,6 +250,11 @@ export interface FileWriter {
   /** Resolves when `bytes` may be reused. At most one call in flight. */
   write(bytes: Uint8Array): Promise<void>;
   close(): Promise<void>;
+  /**
+   * As `close`, with a small file of this name beside the upload's own, whatever was there; both durable. Absent where
+   * uploads are no plain files, or are not synced when they are closed.
+   */
+  closeWith?(name: string, content: string): Promise<void>;
   commit(): Promise<void>;
   /**
    * Commit and move in one, where that is cheaper than `commit` and then `move` (object stores: no copy for what was

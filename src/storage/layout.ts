@@ -13,6 +13,7 @@
  * Ours, ignored by Distribution and rebuilt from the rest:
  *       _manifests/referrers/<alg>/<subject hex>/<alg>-<hex>   descriptor of a referrer, as it is listed
  *       _manifests/referrers/complete                   every revision of the repository was looked at
+ *       _uploads/<id>/link                              the layer link that its end will need
  *       _uploads/<id>/longshore                         digest so far of a streamed upload (upload-store.ts)
  *     longshore-quarantine/<alg>-<hex>                  corrupt blobs that `verify --repair` took out of the way
  */
@@ -107,6 +108,13 @@ export function uploadDataPath(name: RepositoryName, id: string): string {
 
 export function uploadStartedAtPath(name: RepositoryName, id: string): string {
   return `${uploadPath(name, id)}/startedat`;
+}
+
+/** Name of the link, beside an upload's data, that becomes the blob's layer link. */
+export const uploadLinkName = 'link';
+
+export function uploadLinkPath(name: RepositoryName, id: string): string {
+  return `${uploadPath(name, id)}/${uploadLinkName}`;
 }
 
 export function uploadHashStatePath(

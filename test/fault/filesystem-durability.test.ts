@@ -121,15 +121,20 @@ describe.skipIf(missing !== undefined)(`filesystem durability ${missing ?? ''}`,
       }
       const writer = await driver.call<Handle>('openWriter', [`${up}/data`, { append: true }]);
       await driver.call('write', [noise(1000)], writer);
-      promised.set(driver.nextId, [`${up}/data`]);
-      await driver.call('close', [], writer);
+      const withLink = n % 3 > 0;
+      promised.set(driver.nextId, withLink ? [`${up}/data`, `${up}/link`] : [`${up}/data`]);
+      await (withLink
+        ? driver.call('closeWith', ['link', `${n}`], writer)
+        : driver.call('close', [], writer));
       // Some blobs are there already, or come twice at once.
       const blob = `/blobs/${n % 7}/${n % 160}/data`;
       const link = `/repo${n % lying.length}/layers/${n % 160}/link`;
       const next = `/repo${n % lying.length}/uploads/after-${n}`;
       const steps: WriteStep[] = [
         { kind: 'move', from: `${up}/data`, to: blob },
-        { kind: 'put', path: link, content: `${n}` },
+        withLink
+          ? { kind: 'move', from: `${up}/link`, to: link }
+          : { kind: 'put', path: link, content: `${n}` },
         { kind: 'recycle', from: up, to: next, holds: ['startedat'] },
       ];
       promised.set(driver.nextId, [blob, link]);
@@ -154,7 +159,7 @@ describe.skipIf(missing !== undefined)(`filesystem durability ${missing ?? ''}`,
       /^rename \S+\/uploads\/[^/ ]+ \S+\/blobs\/\S+$/gm,
     );
     expect(taken?.length).toBeGreaterThan(100);
-    expect(checkPromises(data.path, log, promised)).toBe(600);
+    expect(checkPromises(data.path, log, promised)).toBe(600 + 134);
     await data.remove();
   });
 

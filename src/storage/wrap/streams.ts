@@ -20,6 +20,7 @@ export function writerWith(writer: FileWriter, around: Around): FileWriter {
 /** A class: an object literal with a getter gets a hidden class of its own each time, which piles up as garbage. */
 class WriterWith implements FileWriter {
   readonly commitTo?: (path: string) => Promise<void>;
+  readonly closeWith?: (name: string, content: string) => Promise<void>;
   readonly #writer: FileWriter;
   readonly #around: Around;
 
@@ -29,6 +30,10 @@ class WriterWith implements FileWriter {
     const commitTo = writer.commitTo?.bind(writer);
     if (commitTo !== undefined) {
       this.commitTo = (path): Promise<void> => around(() => commitTo(path));
+    }
+    const closeWith = writer.closeWith?.bind(writer);
+    if (closeWith !== undefined) {
+      this.closeWith = (name, content): Promise<void> => around(() => closeWith(name, content));
     }
   }
 

@@ -9,12 +9,12 @@
  * the folder's successor (`recycle`).
  */
 
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { WriteStep } from '../../driver.ts';
 import type { Directories } from './directories.ts';
 import { closeFile, openFlags, openNow, renameNow } from './file-calls.ts';
 import { errnoOf, toDriverError } from './file-error.ts';
-import { passOn, placeAnew, placeNow } from './placing.ts';
+import { passOn, placeAll } from './placing.ts';
 import {
   type ApplyParts,
   dropTemps,
@@ -41,11 +41,7 @@ export async function applySteps(parts: ApplyParts, steps: readonly WriteStep[])
       }
     }
     await syncTemps(all);
-    for (const one of all) {
-      if (!placeNow(parts, one)) {
-        await placeAnew(parts, one);
-      }
-    }
+    await placeAll(parts, all);
     const durable = all.filter(({ step }) => isDurable(step));
     await directories.sync(
       durable.map(({ folder, hasFolder }) => (hasFolder ? dirname(folder) : folder)),
@@ -110,15 +106,18 @@ function toPrepared(
     step.kind === 'move' &&
     step.keepExisting !== true &&
     recycling !== undefined &&
-    step.from === recycling.from + step.to.slice(step.to.lastIndexOf('/'));
+    step.from === recycling.from + step.to.slice(step.to.lastIndexOf('/')) &&
+    earlier.every(({ takes }) => takes === undefined);
   return {
     step,
     path,
     target,
     folder: dirname(target),
     isFirstThere: earlier.every((other) => other.path !== path),
+    source: step.kind === 'move' ? parts.toFile(step.from) : '',
     takes: mayTake ? parts.toFile(recycling.from) : undefined,
     hasFolder: false,
+    isPlaced: false,
     temp: undefined,
     fd: undefined,
     isNewFolder: false,
@@ -157,7 +156,7 @@ function recycle(
   }
 }
 
-/** After a failure the upload is as it would be without its folder taken: there, though its data has gone. */
+/** After a failure the upload is as it would be without its folder taken: there, though its data may have gone. */
 function giveBack(
   directories: Directories,
   all: readonly Prepared[],
@@ -165,6 +164,10 @@ function giveBack(
 ): void {
   const taker = all.find((one) => one.hasFolder);
   if (taker?.takes !== undefined && recycling !== undefined) {
-    passOn(directories, taker.folder, taker.takes, recycling.holds);
+    const waiting = all.filter((one) => !one.isPlaced && dirname(one.source) === taker.folder);
+    passOn(directories, taker.folder, taker.takes, [
+      ...recycling.holds,
+      ...waiting.map((one) => basename(one.source)),
+    ]);
   }
 }

@@ -1,6 +1,6 @@
 /** The renames of `apply` (apply.ts): what makes its steps visible, one after the other. */
 
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { Directories } from './directories.ts';
 import {
   closeFile,
@@ -26,13 +26,33 @@ import {
 /** A folder may be removed while a step goes into it, also several times over. */
 const maxTries = 10;
 
-/** Makes a step visible. False: not in one call; nothing has changed. */
-export function placeNow(parts: ApplyParts, one: Prepared): boolean {
-  const { step, target, temp } = one;
+/** Makes the steps visible, one after the other. */
+export async function placeAll(
+  { directories }: ApplyParts,
+  all: readonly Prepared[],
+): Promise<void> {
+  for (const one of all) {
+    if (!placeNow(directories, one)) {
+      await placeAnew(directories, one);
+    }
+    one.isPlaced = true;
+    if (one.hasFolder) {
+      for (const other of all) {
+        if (!other.isPlaced && dirname(other.source) === one.takes) {
+          other.source = `${one.folder}/${basename(other.source)}`;
+        }
+      }
+    }
+  }
+}
+
+/** False: not in one call; nothing has changed. */
+function placeNow(directories: Directories, one: Prepared): boolean {
+  const { source, step, target, temp } = one;
   try {
     if (step.kind === 'move') {
-      if (!tookFolder(parts.directories, one) && !isKept(step, one)) {
-        renameNow(parts.toFile(step.from), target);
+      if (!tookFolder(directories, one) && !isKept(step, one)) {
+        renameNow(source, target);
       }
     } else if (temp !== undefined) {
       renameNow(temp, target);
@@ -72,14 +92,13 @@ function isKept(step: MoveStep, { target, isNewFolder, isFirstThere }: Prepared)
 }
 
 /** The folder was removed since it was made, perhaps with the temp file in it; or it is on another mount. */
-export async function placeAnew(parts: ApplyParts, one: Prepared): Promise<void> {
-  const { directories } = parts;
+async function placeAnew(directories: Directories, one: Prepared): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     directories.forget(one.folder);
     try {
       if (one.step.kind === 'move') {
         directories.make(one.folder);
-        await moveAnew(parts, one.step, one.target);
+        await moveAnew(directories, one, one.step.from);
       } else {
         one.temp = undefined;
         const temp = writeTemp(directories, one, one.step);
@@ -96,20 +115,23 @@ export async function placeAnew(parts: ApplyParts, one: Prepared): Promise<void>
   }
 }
 
-async function moveAnew(parts: ApplyParts, step: MoveStep, target: string): Promise<void> {
-  const source = parts.toFile(step.from);
+async function moveAnew(
+  directories: Directories,
+  { source, target }: Prepared,
+  from: string,
+): Promise<void> {
   try {
     renameNow(source, target);
   } catch (error) {
     // ENOENT means either end: tell a missing source apart, or making folders would be tried in vain.
     if (errnoOf(error) === 'ENOENT' && statNow(source) === undefined) {
-      throw toDriverError(error, step.from);
+      throw toDriverError(error, from);
     }
     if (errnoOf(error) !== 'EXDEV') {
       throw error;
     }
     await moveAcrossMounts(source, target);
-    await parts.directories.sync([dirname(source)]);
+    await directories.sync([dirname(source)]);
   }
 }
 

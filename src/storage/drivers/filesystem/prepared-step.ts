@@ -34,10 +34,13 @@ export interface Prepared {
   readonly folder: string;
   /** No earlier step of the call has this target. */
   readonly isFirstThere: boolean;
+  /** Of a move: where its file is. */
+  source: string;
   /** The folder that a move may take along, as it is, instead of its file alone. */
   readonly takes: string | undefined;
   /** It took that folder. */
   hasFolder: boolean;
+  isPlaced: boolean;
   /** The temp file of a put, until it was renamed. */
   temp: string | undefined;
   /** The temp file, open until it is synced. */

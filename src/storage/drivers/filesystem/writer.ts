@@ -25,6 +25,7 @@ import {
   syncData,
   truncateTo,
   writeAllAt,
+  writeAllNow,
 } from './file-calls.ts';
 import { errnoOf, toDriverError } from './file-error.ts';
 import { dropUpload } from './unsynced-uploads.ts';
@@ -62,6 +63,32 @@ export async function openFileWriter(
   }
 }
 
+interface Companion {
+  readonly file: string;
+  readonly content: string;
+}
+
+function writeCompanion({ file, content }: Companion): number {
+  const fd = openNow(file, openFlags.createOrTruncate);
+  try {
+    writeAllNow(fd, Buffer.from(content), 0);
+    return fd;
+  } catch (error) {
+    closeFile(fd);
+    throw error;
+  }
+}
+
+async function syncAndClose(fd: number): Promise<void> {
+  try {
+    await syncData(fd);
+  } catch (error) {
+    await closeUnsynced(fd);
+    throw error;
+  }
+  closeFile(fd);
+}
+
 class FilesystemWriter implements FileWriter {
   readonly #target: WriterTarget;
   readonly #directories: Directories;
@@ -77,6 +104,9 @@ class FilesystemWriter implements FileWriter {
   #writing: Promise<void> | undefined;
   #earlySync: Promise<void> | undefined;
   #syncFailure: { readonly error: unknown } | undefined;
+  /** A file to store beside the upload's own when it is closed. */
+  #companion: Companion | undefined;
+  readonly closeWith?: (name: string, content: string) => Promise<void>;
 
   constructor(target: WriterTarget, directories: Directories, fd: number, sizeBytes: number) {
     this.#target = target;
@@ -85,6 +115,12 @@ class FilesystemWriter implements FileWriter {
     this.#isNew = sizeBytes === 0;
     this.#sizeBytes = sizeBytes;
     this.#durableBytes = sizeBytes;
+    if (target.syncsAtClose) {
+      this.closeWith = (name, content): Promise<void> => {
+        this.#companion = { file: `${dirname(target.file)}/${name}`, content };
+        return this.#finish('closed');
+      };
+    }
   }
 
   get sizeBytes(): number {
@@ -169,6 +205,11 @@ class FilesystemWriter implements FileWriter {
 
   /** Leaves nothing of which it is not known that it is there. */
   async #giveUp(): Promise<void> {
+    if (this.#companion !== undefined) {
+      await removeFile(this.#companion.file).catch(() => {
+        // Not written, or the disk is failing. Nobody was told of it, and it goes with the session.
+      });
+    }
     if (this.#target.syncsAtClose) {
       await truncateTo(this.#fd, this.#durableBytes).catch(() => {
         // The disk is failing; the digest check before any commit still stands between the file and a blob.
@@ -185,8 +226,13 @@ class FilesystemWriter implements FileWriter {
     if (this.#hasTornTail) {
       await truncateTo(this.#fd, this.#sizeBytes);
     }
-    if (this.#isNew) {
-      await allDone([syncData(this.#fd), this.#directories.sync([dirname(this.#target.file)])]);
+    if (this.#isNew || this.#companion !== undefined) {
+      const companion = this.#companion && writeCompanion(this.#companion);
+      await allDone([
+        syncData(this.#fd),
+        this.#directories.sync([dirname(this.#target.file)]),
+        ...(companion === undefined ? [] : [syncAndClose(companion)]),
+      ]);
     } else if (this.#hasTornTail || this.#sizeBytes > this.#durableBytes) {
       await syncData(this.#fd);
     }

@@ -267,6 +267,19 @@ async function anUpload(driver: StorageDriver, id: string, bytes = 'bytes'): Pro
   ];
 }
 
+/** As `anUpload`, with its link beside its data since it was closed. */
+async function anUploadWithLink(driver: StorageDriver, id: string): Promise<WriteStep[]> {
+  await driver.put(`/up/${id}/startedat`, 'now', { durable: false });
+  const writer = await driver.openWriter(`/up/${id}/data`, { append: true });
+  await writer.write(Buffer.from('bytes'));
+  await writer.closeWith?.('link', 'bytes');
+  return [
+    { kind: 'move', from: `/up/${id}/data`, to: '/blobs/bytes/data' },
+    { kind: 'move', from: `/up/${id}/link`, to: `/repo/${id}/link` },
+    { kind: 'recycle', from: `/up/${id}`, to: `/up/after-${id}`, holds: ['startedat'] },
+  ];
+}
+
 it.each([
   ['each', (path: string) => fs.statSync(root + path).ino],
   ['commit', undefined],
@@ -328,6 +341,54 @@ it('leaves nothing beside the blob when the folder cannot be used again', async 
   await driver.apply(steps);
   expect(fs.readdirSync(`${root}/blobs/bytes`)).toEqual(['data']);
   expect(fs.readdirSync(`${root}/up`)).toEqual(['after-a']);
+});
+
+it.each([
+  ['', (): void => {}],
+  [
+    ', its blob there already',
+    () => fs.mkdirSync(`${root}/blobs/bytes/other`, { recursive: true }),
+  ],
+])('ends an upload whose link lies beside its data%s', async (_, prepare) => {
+  const driver = aDriver();
+  const steps = await anUploadWithLink(driver, 'a');
+  prepare();
+  await driver.apply(steps);
+  expect(fs.readFileSync(`${root}/blobs/bytes/data`, 'utf8')).toBe('bytes');
+  expect(fs.existsSync(`${root}/blobs/bytes/link`)).toBe(false);
+  expect(fs.readFileSync(`${root}/repo/a/link`, 'utf8')).toBe('bytes');
+  expect(fs.readdirSync(`${root}/up`)).toEqual(['after-a']);
+  expect(fs.readdirSync(`${root}/up/after-a`)).toEqual(['startedat']);
+});
+
+it('leaves the upload, with its link, when that cannot be put in its place', async () => {
+  const driver = aDriver();
+  const steps = await anUploadWithLink(driver, 'a');
+  fs.mkdirSync(`${root}/repo/a/link/is-a-folder`, { recursive: true });
+  await expect(driver.apply(steps)).rejects.toMatchObject({ code: 'DRIVER_FAILED' });
+  expect(fs.readdirSync(`${root}/up/a`).sort()).toEqual(['link', 'startedat']);
+  expect(fs.readdirSync(`${root}/blobs/bytes`)).toEqual(['data']);
+});
+
+it('replaces what lies beside an upload by the file it is closed with', async () => {
+  const driver = aDriver();
+  await anUploadWithLink(driver, 'a');
+  const writer = await driver.openWriter('/up/a/data', { append: true });
+  await writer.write(Buffer.from(' more'));
+  await writer.closeWith?.('link', 'x');
+  expect(fs.readFileSync(`${root}/up/a/data`, 'utf8')).toBe('bytes more');
+  expect(fs.readFileSync(`${root}/up/a/link`, 'utf8')).toBe('x');
+});
+
+it('cannot close uploads with a file where they are synced at their end alone', async () => {
+  const driver = createFilesystemDriver({
+    rootdirectory: root,
+    maxthreads: 100,
+    chunksync: 'commit',
+  });
+  const writer = await driver.openWriter('/up/a/data', { append: false });
+  expect(writer.closeWith).toBeUndefined();
+  await writer.close();
 });
 
 it('ends an upload whose folder lost what it should hold', async () => {
