@@ -134,7 +134,7 @@ async function benchLargeFile(folder: string): Promise<void> {
   printStream('file written and synced at its end', bytes, cost);
 }
 
-/** The calls of an image of profile (a): each blob by a session of its own, in the order of DESIGN 3. */
+/** The calls of an image of profile (a): each blob by a session of its own, as the registry does it. */
 function commitImage(root: string, name: string, sync: (fd: number) => void): void {
   const syncFolder = (path: string): void => {
     const fd = fs.openSync(path, 'r');
@@ -155,19 +155,19 @@ function commitImage(root: string, name: string, sync: (fd: number) => void): vo
     const session = join(root, 'uploads', `${name}-${blob}`);
     fs.mkdirSync(session);
     write(join(session, 'data'), blob === 5 ? piece.subarray(0, 500) : piece.subarray(0, 65_536));
+    write(join(session, 'link'), piece.subarray(0, 71));
     syncFolder(session);
-    syncFolder(join(root, 'uploads'));
     const data = join(root, 'blobs', `${name}-${blob}`);
     const link = join(root, 'layers', `${name}-${blob}`);
-    fs.mkdirSync(data);
-    fs.renameSync(join(session, 'data'), join(data, 'data'));
+    fs.renameSync(session, data);
     fs.mkdirSync(link);
-    put(join(link, 'link'), piece.subarray(0, 71));
-    for (const path of [data, link, join(root, 'blobs'), join(root, 'layers')]) {
+    fs.renameSync(join(data, 'link'), join(link, 'link'));
+    for (const path of [link, join(root, 'blobs'), join(root, 'layers')]) {
       syncFolder(path);
     }
-    fs.rmdirSync(session);
   }
+  // The folders of sessions, several to a sync.
+  syncFolder(join(root, 'uploads'));
   for (const kind of ['blobs', 'revisions', 'tags']) {
     const path = join(root, kind, `${name}-manifest`);
     fs.mkdirSync(path);
