@@ -1,10 +1,10 @@
 /**
- * Folders of finished upload sessions, turned into the next sessions of the same repository: renamed to a new id in the
- * commit that ends the old one, so that beginning an upload asks storage for nothing. Only on drivers where renaming a
- * folder is cheap.
+ * What is left of finished upload sessions, turned into the next sessions of the same repository in the commit that ends
+ * them: the folder gets a new id, or becomes the blob's and leaves its `startedat` to a new one. So beginning an upload
+ * asks storage for nothing. Only on drivers where renaming a folder is cheap.
  *
- * A small upload would otherwise make and remove a folder and a file. On ext4 that is dear: each new inode is looked
- * for past all that were freed in the last minutes, which took a fifth of the CPU of a push (bench/profiles/a).
+ * A small upload would otherwise remove a folder and a file. On ext4 that is dear: each new inode is looked for past all
+ * that were freed in the last minutes, which took a fifth of the CPU of a push (bench/profiles/a).
  *
  * The one that lies longest is taken first, and the first uploads of a repository make new ones until some lie there:
  * the sync that makes one of them durable, of the folder around them, then has taken the next ones along.

@@ -113,8 +113,8 @@ export class UploadKnowledge {
   }
 
   /**
-   * Whether the session's folder holds nothing but `startedat`, its data and its link, and nothing more will be written into it
-   * from here: no states are saved from now on.
+   * Whether the session's folder holds nothing but `startedat`, its data and its link, and nothing more will be written
+   * into it from here: no states are saved from now on.
    */
   async leavesBare({ id, sizeBytes }: UploadSession): Promise<boolean> {
     if (this.#remembered.get(id)?.bareBytes !== sizeBytes) {
