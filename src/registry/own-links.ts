@@ -27,6 +27,7 @@ export class OwnLinks {
       return;
     }
     const path = layerLinkPath(name, digest);
+    // The blob is stored, whatever became of the look: a link that is not noted is read when it is asked for.
     const facts = await driver.stat(path).catch(() => undefined);
     if (isLink(facts, digest)) {
       this.#modifiedAtMs.set(path, facts.modifiedAtMs);

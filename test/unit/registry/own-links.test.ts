@@ -5,10 +5,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type Digest, digestBytes } from '../../../src/oci/digest.ts';
 import type { RepositoryName } from '../../../src/oci/reference.ts';
+import { mountBlob, statStoredBlob } from '../../../src/registry/blobs.ts';
 import { OwnLinks } from '../../../src/registry/own-links.ts';
 import type { StorageDriver } from '../../../src/storage/driver.ts';
 import { createFilesystemDriver } from '../../../src/storage/drivers/filesystem/driver.ts';
-import { layerLinkPath } from '../../../src/storage/layout.ts';
+import { blobDataPath, layerLinkPath } from '../../../src/storage/layout.ts';
+import { aContext, driverWith } from '../../support/registry-context.ts';
 import { type TempFolder, tempFolder } from '../../support/temp-folder.ts';
 
 const name = 'team/app' as RepositoryName;
@@ -84,4 +86,24 @@ it('does not note links that name another digest, nor on drivers whose files tel
   }) as StorageDriver;
   await links.note(remote, name, digest);
   expect(await isUnchanged()).toBe(false);
+});
+
+it('saves the registry reading the links of what was mounted or pushed here, until they change', async () => {
+  const reads: string[] = [];
+  const get = (asked: string): Promise<Buffer> => {
+    reads.push(asked);
+    return driver.get(asked);
+  };
+  const context = aContext(driverWith(driver, { get }));
+  const other = 'team/other' as RepositoryName;
+  await driver.put(blobDataPath(digest), `blob ${count}`);
+  expect(await mountBlob(context, other, name, digest)).toMatchObject({ digest });
+  expect(reads).toEqual([path]);
+  expect(await statStoredBlob(context, other, digest)).toMatchObject({ digest });
+  expect(reads).toEqual([path]);
+  await delay(20);
+  const otherPath = layerLinkPath(other, digest);
+  fs.writeFileSync(folder.path + otherPath, '\0'.repeat(digest.length));
+  expect(await statStoredBlob(context, other, digest)).toBeUndefined();
+  expect(reads).toEqual([path, otherPath]);
 });
