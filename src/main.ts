@@ -5,6 +5,7 @@
 
 import cluster from 'node:cluster';
 import { type Command, type CommandLine, parseCommandLine } from './cli/command-line.ts';
+import { endWhenUnheard, outputWritten, serveUnheard } from './cli/command-output.ts';
 import { ExitCode, usage } from './cli/usage.ts';
 import type { FrontEndParts } from './compose.ts';
 import { errorText } from './errors.ts';
@@ -22,6 +23,11 @@ async function makeFrontEnd(parts: FrontEndParts): Promise<FrontEnd> {
 }
 
 async function run(args: readonly string[]): Promise<number> {
+  if (args[0] === 'serve') {
+    serveUnheard();
+  } else {
+    endWhenUnheard();
+  }
   let line: CommandLine;
   try {
     line = parseCommandLine(args);
@@ -83,5 +89,6 @@ async function runCommand({ command, path, values }: Command): Promise<number> {
 }
 
 process.exitCode = await run(process.argv.slice(2));
+await outputWritten();
 // Nothing is left to wait for: what still holds the loop open (a keep-alive socket of a peer, say) must not.
 process.exit();

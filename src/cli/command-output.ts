@@ -1,0 +1,32 @@
+/** What becomes of a command whose output nobody takes: its reader has gone (`| head`), or the disk is full. */
+
+import { errorText, hasCode } from '../errors.ts';
+import { ExitCode } from './usage.ts';
+
+/** What a shell tells of a program that died of SIGPIPE, which Node does not. */
+const brokenPipe = 141;
+
+/** The command ends with the first output that cannot be written: quietly when its reader has gone. */
+export function endWhenUnheard(): void {
+  process.stdout.on('error', (error) => {
+    if (hasCode(error, 'EPIPE')) {
+      process.exit(brokenPipe);
+    }
+    process.stderr.write(`longshore: cannot write to standard output: ${errorText(error)}\n`);
+    process.exit(ExitCode.failed);
+  });
+  process.stderr.on('error', () => process.exit(ExitCode.failed));
+}
+
+/** A registry serves on, whoever has stopped to listen; what it logs is counted where it is written. */
+export function serveUnheard(): void {
+  process.stdout.on('error', () => {});
+  process.stderr.on('error', () => {});
+}
+
+/** Resolves when all output is written, or was found not to be. */
+export function outputWritten(): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write('', () => resolve());
+  });
+}
