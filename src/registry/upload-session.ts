@@ -99,24 +99,28 @@ export class UploadSessions {
     return session;
   }
 
-  /** @throws `BLOB_UPLOAD_UNKNOWN` */
-  async status(name: RepositoryName, id: string): Promise<UploadSession> {
+  /**
+   * @param acknowledgedBytes  What a client was told that the session holds. Such bytes stay until another instance
+   *   makes them a blob: a session without a byte of them has ended, though it may not be tidied away yet.
+   * @throws `BLOB_UPLOAD_UNKNOWN`
+   */
+  async status(name: RepositoryName, id: string, acknowledgedBytes = 0): Promise<UploadSession> {
     const { driver } = this.#context;
     if (this.#ended.has(id)) {
       throw uploadUnknown();
     }
     const known = this.#startedAtMs.get(id);
     const size = driver.uploadSizeBytes(uploadDataPath(name, id));
-    if (known !== undefined) {
-      // Whether it is still there must be asked all the same: another instance may have ended it. Data tells.
-      const sizeBytes = (await size) ?? 0;
-      if (sizeBytes > 0 || (await driver.stat(uploadStartedAtPath(name, id))) !== undefined) {
-        return { name, id, startedAtMs: known, sizeBytes };
-      }
+    const [startedAtMs, sizeBytes = 0] = await Promise.all([
+      known ?? getStartedAt(driver, name, id),
+      size,
+    ]);
+    if (startedAtMs === undefined || (sizeBytes === 0 && acknowledgedBytes > 0)) {
       throw uploadUnknown();
     }
-    const [startedAtMs, sizeBytes = 0] = await Promise.all([getStartedAt(driver, name, id), size]);
-    if (startedAtMs === undefined) {
+    // Remembered only: whether it is still there must be asked, since another instance may have ended it. Data tells.
+    const mayHaveEnded = known !== undefined && sizeBytes === 0;
+    if (mayHaveEnded && (await driver.stat(uploadStartedAtPath(name, id))) === undefined) {
       throw uploadUnknown();
     }
     return { name, id, startedAtMs, sizeBytes };
@@ -136,7 +140,7 @@ export class UploadSessions {
     claim: UploadClaim,
     body: BodySource,
   ): Promise<UploadSession> {
-    return this.#exclusively(name, id, async () => {
+    return this.#exclusively(name, id, claim, async () => {
       const held = this.#remembered(name, id, claim) ?? (await this.#require(name, id, claim));
       return this.#append(held, claim, await this.#sized(body));
     });
@@ -155,7 +159,7 @@ export class UploadSessions {
     sent: BodySource,
     digest: Digest,
   ): Promise<BlobFacts> {
-    return this.#exclusively(name, id, async () => {
+    return this.#exclusively(name, id, claim, async () => {
       // Asked together with the session, to save a round: blobs are nearly always named by their SHA-256.
       const [held, existing] = await Promise.all([
         this.#require(name, id, claim),
@@ -204,7 +208,7 @@ export class UploadSessions {
 
   /** @throws `BLOB_UPLOAD_UNKNOWN`, UploadRangeError */
   cancel(name: RepositoryName, id: string, claim: UploadClaim): Promise<void> {
-    return this.#exclusively(name, id, async () => {
+    return this.#exclusively(name, id, claim, async () => {
       await this.#require(name, id, claim);
       await this.#discard(name, id);
     });
@@ -218,9 +222,14 @@ export class UploadSessions {
   }
 
   /** Runs `work` as the session's only writer; a second one is told where the upload stands. */
-  async #exclusively<T>(name: RepositoryName, id: string, work: () => Promise<T>): Promise<T> {
+  async #exclusively<T>(
+    name: RepositoryName,
+    id: string,
+    claim: UploadClaim,
+    work: () => Promise<T>,
+  ): Promise<T> {
     if (this.#locked.has(id)) {
-      throw new UploadRangeError(await this.status(name, id));
+      throw new UploadRangeError(await this.status(name, id, claim.offset));
     }
     this.#locked.add(id);
     try {
@@ -232,7 +241,7 @@ export class UploadSessions {
 
   /** The stored session, when it stands where the claim says. */
   async #require(name: RepositoryName, id: string, claim: UploadClaim): Promise<UploadSession> {
-    const session = await this.status(name, id);
+    const session = await this.status(name, id, claim.offset);
     const start = claim.range?.start ?? session.sizeBytes;
     if (claim.offset !== session.sizeBytes || start !== session.sizeBytes) {
       throw new UploadRangeError(session);
@@ -281,7 +290,7 @@ export class UploadSessions {
     } catch (error) {
       if (isOffsetMismatch(error)) {
         // Another instance wrote, or ended the session.
-        throw new UploadRangeError(await this.status(name, id));
+        throw new UploadRangeError(await this.status(name, id, session.sizeBytes));
       }
       throw hasCode(error, DriverCode.notFound) ? uploadUnknown() : error;
     }

@@ -6,7 +6,7 @@
 
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { CodedError } from '../errors.ts';
+import { CodedError, hasCode } from '../errors.ts';
 
 export interface UploadToken {
   readonly name: string;
@@ -59,6 +59,18 @@ export class UploadTokens {
       throw invalidToken(undefined);
     }
     return token;
+  }
+
+  /** As `verify`; `undefined` for what is no token of this session. */
+  tryVerify(text: string, expected: { name: string; id: string }): UploadToken | undefined {
+    try {
+      return this.verify(text, expected);
+    } catch (error) {
+      if (hasCode(error, 'BLOB_UPLOAD_INVALID')) {
+        return undefined;
+      }
+      throw error;
+    }
   }
 
   #read(text: string): UploadToken {

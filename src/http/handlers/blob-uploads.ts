@@ -90,9 +90,13 @@ async function tryMount(call: Call): Promise<Reply | undefined> {
   return undefined;
 }
 
+/** Needs no token, unlike what writes; one tells how much the client was told is there. */
 export async function getUpload(call: Call): Promise<Reply> {
-  call.note({ uploadId: call.reference });
-  return sessionReply(call, 204, await call.api.uploads.status(call.name, call.reference));
+  const { name, reference: id } = call;
+  call.note({ uploadId: id });
+  const { uploadTokens } = call.api.settings;
+  const token = uploadTokens.tryVerify(call.query.get('_state') ?? '', { name, id });
+  return sessionReply(call, 204, await call.api.uploads.status(name, id, token?.offset));
 }
 
 /** Whatever Content-Type came: clients send all sorts, and the body is bytes in any case (reference 10, row 17). */
