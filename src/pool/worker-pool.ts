@@ -258,8 +258,10 @@ class BodyFeed {
   }
 
   start(): void {
-    this.#port.on('message', ({ buffer }: FromWorker) => {
-      this.#returned(new Uint8Array(buffer));
+    this.#port.on('message', ({ buffers }: FromWorker) => {
+      for (const buffer of buffers) {
+        this.#returned(new Uint8Array(buffer));
+      }
       this.#advance();
     });
     this.#advance();

@@ -3,7 +3,7 @@
  *
  *   pool ── run(job) ─────────────> worker        one Piscina task per request body, not per piece
  *        ── piece, piece, … end ──>                over the job's MessagePort, buffers transferred
- *        <── buffer, buffer, … ───                 handed back as they were stored
+ *        <── buffers, buffers, … ─                 handed back as they were stored, two at a time under load
  *        <── result ──────────────                 the task's value
  */
 
@@ -118,7 +118,7 @@ export type ToWorker =
   | { readonly buffer: ArrayBuffer; readonly offset: number; readonly length: number }
   | { readonly end: true };
 
-/** Worker to main thread: a buffer whose bytes are stored. */
+/** Worker to main thread: buffers whose bytes are stored, in the order they came. */
 export interface FromWorker {
-  readonly buffer: ArrayBuffer;
+  readonly buffers: readonly ArrayBuffer[];
 }

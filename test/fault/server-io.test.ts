@@ -24,6 +24,7 @@ const missing = await ioFaultMissing();
 
 /** Stored by the storage thread in one go, and by a worker piece by piece. */
 const sizes = { small: 20_000, large: 2_000_000 } as const;
+const halfBytes = sizes.large / 2;
 type Size = keyof typeof sizes;
 
 let seed = 100;
@@ -80,6 +81,35 @@ describe.skipIf(missing !== undefined).each(frontEnds)(
       await api.pushBlob('faults/app', bytes);
       expect((await api.get(`/v2/faults/app/blobs/${digest}`)).body.equals(bytes)).toBe(true);
       await expectNothingTorn(registry.root);
+    }
+
+    /** Sessions that hold the first half of a large blob each. */
+    function sendHalves(count: number): Promise<{ bytes: Buffer; location: string }[]> {
+      return Promise.all(
+        Array.from({ length: count }, async () => {
+          const bytes = freshBytes('large');
+          const begun = await api.startUpload('faults/app');
+          const reply = await api.send('PATCH', begun, { body: [bytes.subarray(0, halfBytes)] });
+          expect(reply.status).toBe(202);
+          return { bytes, location: locationOf(reply) };
+        }),
+      );
+    }
+
+    function sendRest(upload: {
+      bytes: Buffer;
+      location: string;
+      offset?: number;
+    }): ReturnType<ApiClient['send']> {
+      const { bytes, location, offset = halfBytes } = upload;
+      return api.send('PATCH', location, { body: [bytes.subarray(offset)] });
+    }
+
+    async function expectCommitted(bytes: Buffer, location: string): Promise<void> {
+      const digest = digestOf(bytes);
+      expect((await api.finishUpload(location, digest)).status).toBe(201);
+      const got = await api.get(`/v2/faults/app/blobs/${digest}`);
+      expect(got.body.equals(bytes)).toBe(true);
     }
 
     const steps: readonly (readonly [Fault['call'], string, Size])[] = [
@@ -267,6 +297,16 @@ describe.skipIf(missing !== undefined).each(frontEnds)(
       expect(got.body.equals(content)).toBe(true);
     });
 
+    it('goes on where writes of several large chunks at once take only half of each piece', async () => {
+      const uploads = await sendHalves(6);
+      fault.set({ call: 'write', path: '/data', what: 'SHORT' });
+      const replies = await Promise.all(uploads.map(sendRest));
+      fault.clear();
+      for (const [n, reply] of replies.entries()) {
+        await expectCommitted(uploads[n]?.bytes ?? Buffer.alloc(0), locationOf(reply));
+      }
+    });
+
     it('no more file handles: 503 with Retry-After, and all is well afterwards', async () => {
       const bytes = freshBytes('small');
       fault.set({ call: 'open', path: '/data', what: 'EMFILE' });
@@ -301,6 +341,28 @@ describe.skipIf(missing !== undefined).each(frontEnds)(
       );
       expect(left).toEqual([]);
     });
+
+    it.each([
+      ['ENOSPC', 507],
+      ['EIO', 500],
+    ] as const)(
+      '%s while several large chunks are stored at once: each session goes on from where it stands',
+      async (what, status) => {
+        const uploads = await sendHalves(6);
+        fault.set({ call: 'write', path: '/data', skip: 8, what });
+        const replies = await Promise.all(uploads.map(sendRest));
+        fault.clear();
+        expect(replies.some((reply) => reply.status === status)).toBe(true);
+        for (const { bytes, location } of uploads) {
+          const now = await api.get(location);
+          const offset = Number(String(now.headers.range).split('-')[1]) + 1;
+          expect(offset).toBeGreaterThanOrEqual(halfBytes);
+          const rest = await sendRest({ bytes, location: locationOf(now), offset });
+          expect(rest.status).toBe(202);
+          await expectCommitted(bytes, locationOf(rest));
+        }
+      },
+    );
   },
 );
 

@@ -158,6 +158,13 @@ export async function writeAllAt(
   }
 }
 
+/** As `writeAllAt`; a worker does it itself, however many bytes they are. */
+export function writeAllHere(fd: number, bytes: Uint8Array, position: number): Promise<void> {
+  return isMainThread
+    ? writeAllAt(fd, bytes, position)
+    : direct(() => writeAllNow(fd, bytes, position));
+}
+
 /** As `writeAllAt`. */
 export function writeAllNow(fd: number, bytes: Uint8Array, position: number): void {
   let written = 0;
