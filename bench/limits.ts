@@ -271,7 +271,15 @@ function serveNothing(): void {
 }
 
 async function main(): Promise<void> {
-  const parent = fs.mkdtempSync(join(process.argv[2] ?? tmpdir(), 'longshore-limits-'));
+  const storage = process.argv[2] ?? tmpdir();
+  if (!fs.existsSync(storage)) {
+    process.stderr.write(
+      `no folder ${storage}\nusage: npm run bench:limits -- [FOLDER FOR STORAGE]\n`,
+    );
+    process.exitCode = 1;
+    return;
+  }
+  const parent = fs.mkdtempSync(join(storage, 'longshore-limits-'));
   printMachine();
   try {
     const folder = makeFolderApart(parent, 'files');
