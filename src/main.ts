@@ -5,7 +5,7 @@
 
 import cluster from 'node:cluster';
 import { type Command, type CommandLine, parseCommandLine } from './cli/command-line.ts';
-import { endWhenUnheard, outputWritten, serveUnheard } from './cli/command-output.ts';
+import { endWhenUnheard, outputWritten } from './cli/command-output.ts';
 import { ExitCode, usage } from './cli/usage.ts';
 import type { FrontEndParts } from './compose.ts';
 import { errorText } from './errors.ts';
@@ -23,11 +23,6 @@ async function makeFrontEnd(parts: FrontEndParts): Promise<FrontEnd> {
 }
 
 async function run(args: readonly string[]): Promise<number> {
-  if (args[0] === 'serve') {
-    serveUnheard();
-  } else {
-    endWhenUnheard();
-  }
   let line: CommandLine;
   try {
     line = parseCommandLine(args);
@@ -88,7 +83,13 @@ async function runCommand({ command, path, values }: Command): Promise<number> {
   }
 }
 
-process.exitCode = await run(process.argv.slice(2));
-await outputWritten();
+const args = process.argv.slice(2);
+if (args[0] === 'serve') {
+  process.exitCode = await run(args);
+} else {
+  endWhenUnheard();
+  process.exitCode = await run(args);
+  await outputWritten();
+}
 // Nothing is left to wait for: what still holds the loop open (a keep-alive socket of a peer, say) must not.
 process.exit();

@@ -1,4 +1,7 @@
-/** What becomes of a command whose output nobody takes: its reader has gone (`| head`), or the disk is full. */
+/**
+ * What becomes of a command whose output nobody takes: its reader has gone (`| head`), or the disk is full. Not for
+ * `serve`: it goes on, and its log has its own ways (observe/line-writer.ts).
+ */
 
 import { errorText, hasCode } from '../errors.ts';
 import { ExitCode } from './usage.ts';
@@ -16,12 +19,6 @@ export function endWhenUnheard(): void {
     process.exit(ExitCode.failed);
   });
   process.stderr.on('error', () => process.exit(ExitCode.failed));
-}
-
-/** A registry serves on, whoever has stopped to listen; what it logs is counted where it is written. */
-export function serveUnheard(): void {
-  process.stdout.on('error', () => {});
-  process.stderr.on('error', () => {});
 }
 
 /** Resolves when all output is written, or was found not to be. */
