@@ -7,8 +7,7 @@
  * Only requests that came in together (one turn of the event loop) share a stat: all of them had been sent when it was
  * made, so none can tell it from one of its own. What this process writes meanwhile ends the sharing.
  * A network file system may keep a stat waiting, so there are no glances there. Should a local one do so again and
- * again (memory so short that the kernel forgets), glances rest a hundred times as long as the last one took, so that
- * the thread loses some 3 % of its time at most. One slow glance says nothing: the thread may just have lost its core.
+ * again (memory so short that the kernel forgets), glances rest (waits.ts).
  */
 
 import { type Stats, statfsSync, statSync } from 'node:fs';
@@ -16,6 +15,7 @@ import { resolve } from 'node:path';
 import type { FileFacts, FileMark, ListEntry } from '../../driver.ts';
 import { ListingCache, type Look } from './listing-cache.ts';
 import { isUnchanged, KeptFiles } from './small-file-cache.ts';
+import { Waits } from './waits.ts';
 
 /** Magic numbers of statfs(2), Linux. */
 const localFileSystems: ReadonlySet<number> = new Set([
@@ -29,11 +29,6 @@ const localFileSystems: ReadonlySet<number> = new Set([
   0x794c7630, // overlay
 ]);
 
-const slowMs = 2;
-const maxStrikes = 3;
-/** So many glances of the usual speed make up for a slow one. */
-const glancesPerStrike = 50;
-const restFactor = 100;
 /** Files and folders of which it is remembered that they were used. */
 const maxSeen = 20_000;
 const orUndefined = { throwIfNoEntry: false } as const;
@@ -63,8 +58,7 @@ export class Glances {
   /** What was used of late; when the younger set is full it takes the place of the older one. */
   #seen: Set<string> = new Set();
   #seenBefore: Set<string> = new Set();
-  #restsUntilMs = 0;
-  #strikes = 0;
+  readonly #waits: Waits = new Waits();
   /** Stats of this turn of the loop. */
   readonly #thisTurn: Map<string, Stats> = new Map();
   readonly #endTurn = (): void => this.#thisTurn.clear();
@@ -83,7 +77,7 @@ export class Glances {
   /** Content of a small file as it is now, not to be changed; `undefined`: ask the driver. */
   content(path: string): Buffer | undefined {
     const entry = this.#kept.get(path);
-    if (entry === undefined || this.#isResting()) {
+    if (entry === undefined || this.#waits.isResting) {
       return undefined;
     }
     const facts = this.#stat(path);
@@ -97,7 +91,7 @@ export class Glances {
 
   /** A file as it is now, or that there is none; `undefined`: ask the driver. */
   look(path: string): Sight | undefined {
-    if (!this.#isRecent(path) || this.#isResting()) {
+    if (!this.#isRecent(path) || this.#waits.isResting) {
       return undefined;
     }
     const facts = this.#stat(path);
@@ -111,20 +105,20 @@ export class Glances {
 
   /** Facts of a folder that was listed before, as it is now; `undefined`: ask the driver. */
   folder(path: string): Stats | undefined {
-    const facts = this.#isLocal() && !this.#isResting() ? this.#stat(path) : undefined;
+    const facts = this.#isLocal() && !this.#waits.isResting ? this.#stat(path) : undefined;
     return facts !== undefined && facts !== missing && facts.isDirectory() ? facts : undefined;
   }
 
   /** Facts of a file that is being written, of this very moment; `null`: nothing is there; `undefined`: cannot tell. */
   fresh(path: string): Stats | null | undefined {
     const facts =
-      this.#isLocal() && !this.#isResting() ? this.#freshStat(this.#root + path) : undefined;
+      this.#isLocal() && !this.#waits.isResting ? this.#freshStat(this.#root + path) : undefined;
     return facts === missing ? null : facts;
   }
 
   /** A property, so that it can be handed on. */
   readonly listNow = (path: string, sinceMs?: number): readonly ListEntry[] | undefined =>
-    this.#isResting() ? undefined : this.listings.now(this.#root + path, sinceMs);
+    this.#waits.isResting ? undefined : this.listings.now(this.#root + path, sinceMs);
 
   /** Not shared: whoever asks remembers when it looked. */
   #folderNow(directory: string): Stats | undefined {
@@ -182,10 +176,6 @@ export class Glances {
     return this.#dev !== null;
   }
 
-  #isResting(): boolean {
-    return this.#restsUntilMs > 0 && performance.now() < this.#restsUntilMs;
-  }
-
   /**
    * Whether the kernel will know without the disk. It keeps the names of a folder that was used, so that it can tell of
    * one that is not there too; and a link or blob has a folder of its own, so one level more.
@@ -225,20 +215,7 @@ export class Glances {
     } catch {
       // The driver meets the same fault and names it.
     }
-    this.#judge(startedAtMs, performance.now());
+    this.#waits.note(startedAtMs, performance.now());
     return facts === missing || facts?.dev === this.#dev ? facts : undefined;
-  }
-
-  #judge(startedAtMs: number, endedAtMs: number): void {
-    const tookMs = endedAtMs - startedAtMs;
-    if (tookMs <= slowMs) {
-      this.#strikes = Math.max(0, this.#strikes - 1 / glancesPerStrike);
-      return;
-    }
-    this.#strikes += 1;
-    if (this.#strikes >= maxStrikes) {
-      this.#strikes = 0;
-      this.#restsUntilMs = endedAtMs + restFactor * tookMs;
-    }
   }
 }

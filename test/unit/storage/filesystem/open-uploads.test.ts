@@ -156,3 +156,34 @@ it('closes all at the end', async () => {
   uploads.close();
   expect(openFiles()).toBe(0);
 });
+
+it('writes at once where no sync is waited for, and on another thread while that is slow', async () => {
+  const unsynced = new OpenUploads(folder.path, new Glances(folder.path), false);
+  let nowMs = 1000;
+  vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+  const writeSync = fs.writeSync as (...args: unknown[]) => number;
+  const atOnce = vi.spyOn(fs, 'writeSync').mockImplementation((...args: unknown[]) => {
+    nowMs += 50;
+    return writeSync(...args);
+  });
+  const byWhom: string[] = [];
+  let content = first;
+  const chunk = async (): Promise<void> => {
+    const calls = atOnce.mock.calls.length;
+    expect(await unsynced.append(path, content.length, second)).toBe(true);
+    content = Buffer.concat([content, second]);
+    byWhom.push(atOnce.mock.calls.length > calls ? 'at once' : 'elsewhere');
+  };
+  try {
+    for (let n = 0; n < 5; n += 1) {
+      await chunk();
+    }
+    nowMs += 100 * 50;
+    await chunk();
+  } finally {
+    vi.restoreAllMocks();
+    unsynced.close();
+  }
+  expect(byWhom).toEqual(['at once', 'at once', 'at once', 'elsewhere', 'elsewhere', 'at once']);
+  expect(fs.readFileSync(folder.path + path).equals(content)).toBe(true);
+});
