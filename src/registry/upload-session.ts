@@ -101,7 +101,8 @@ export class UploadSessions {
 
   /**
    * @param acknowledgedBytes  What a client was told that the session holds. Such bytes stay until another instance
-   *   makes them a blob: a session without a byte of them has ended, though it may not be tidied away yet.
+   *   makes them a blob (or a power cut takes them, where chunks are not synced): a session without a byte of them has
+   *   ended, though it may not be tidied away yet.
    * @throws `BLOB_UPLOAD_UNKNOWN`
    */
   async status(name: RepositoryName, id: string, acknowledgedBytes = 0): Promise<UploadSession> {

@@ -7,9 +7,9 @@ import type { FromWorker, ToWorker } from './protocol.ts';
 /**
  * The sender bounds how many pieces wait here. The caller closes the port.
  *
- * Each message wakes the other thread, at 20 to 50 µs of CPU for both. So where a second piece is there already when
- * the first is done, both buffers go back together; no more than two, since what is held here the sender cannot fill,
- * and other bodies of this thread want their turn of the loop.
+ * Each message wakes the other thread. So where a second piece is there already when the first is done, both buffers go
+ * back together; no more than two, since what is held here the sender cannot fill, and other bodies of this thread want
+ * their turn of the loop.
  */
 export function portSource(port: MessagePort): ByteSource {
   const waiting: ToWorker[] = [];

@@ -116,8 +116,8 @@ export class OpenUploads {
   }
 
   /**
-   * A write that waits for no sync only fills the page cache, in a third of the time that another thread takes to do it.
-   * Where the kernel keeps writers waiting (it has more to write back than it likes), another thread waits.
+   * A write that waits for no sync only fills the page cache, which takes less than handing it to another thread. Where
+   * the kernel keeps writers waiting (it has more to write back than it likes), another thread waits.
    */
   async #store(upload: AppendedFile, offset: number, bytes: Uint8Array): Promise<void> {
     if (this.#syncs || this.#waits.isResting) {

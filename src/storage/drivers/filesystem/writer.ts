@@ -35,8 +35,8 @@ const earlySyncBytes = 8 * 1024 * 1024;
 
 /**
  * Of this thread. One stream alone is fastest when the page cache takes a piece in on another thread while it is hashed
- * here (a tenth in time); where there are several, the cores have work anyway, and handing pieces over costs a tenth in
- * processor time.
+ * here (a tenth in time); where there are several, the cores have work anyway, and handing pieces over costs some 8 %
+ * more processor time.
  */
 let openWriters = 0;
 
