@@ -171,7 +171,7 @@ export class StreamBody implements RequestBody {
   #takeBuffer(): boolean {
     if (this.#buffer !== undefined) return true;
     if (this.#isWaitingForPool) return false;
-    this.#buffer = this.pool.take();
+    this.#buffer = this.pool.take(this.sizeBytes);
     if (this.#buffer !== undefined) return true;
     this.#isWaitingForPool = true;
     this.pool.onFree(() => {

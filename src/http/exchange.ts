@@ -21,13 +21,13 @@ export interface RequestBody extends ByteSource {
 }
 
 /**
- * Fixed-size buffers for request bodies, bounded in number over all connections.
+ * Buffers of two fixed sizes for request bodies, bounded in number over all connections.
  * `take` gives `undefined` when the bound is reached: the front end then pauses the socket until `onFree` fires.
  */
 export interface BufferPool {
-  readonly bufferBytes: number;
-  take(): Uint8Array<ArrayBuffer> | undefined;
-  /** Takes back any buffer of `bufferBytes` (or a view on one); others are dropped and only counted as returned. */
+  /** @param bodyBytes  Of the body, if known: one that fits gets a small buffer. */
+  take(bodyBytes: number | undefined): Uint8Array<ArrayBuffer> | undefined;
+  /** Takes back any buffer of the pool's sizes (or a view on one); others are dropped and only counted as returned. */
   give(buffer: Uint8Array): void;
   /** Calls back once, the next time a buffer comes back. */
   onFree(callback: () => void): void;

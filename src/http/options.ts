@@ -116,7 +116,7 @@ export const httpLimitsOptions = Type.Object(
     }),
     bodybuffers: int({
       description:
-        'Buffers of 512 KiB for request bodies over all connections of a process. When all are in use, uploads wait.',
+        'Buffers of 512 KiB (128 KiB for bodies that fit) for request bodies over all connections of a process. When all are in use, uploads wait.',
       default: 128,
       minimum: 4,
       maximum: 65_536,

@@ -206,7 +206,7 @@ export class UwsBody implements RequestBody {
   #fill(bytes: Uint8Array): Uint8Array {
     let rest = bytes;
     while (rest.length > 0) {
-      this.#filling ??= this.pool.take();
+      this.#filling ??= this.pool.take(this.sizeBytes);
       const buffer = this.#filling;
       if (buffer === undefined) {
         return rest;

@@ -34,6 +34,7 @@ class PushedResponse {
 function bodyWith(options: { bufferBytes?: number; maxBuffers?: number; sizeBytes?: number }) {
   const pool = createBufferPool({
     bufferBytes: options.bufferBytes ?? 4,
+    smallBufferBytes: 0,
     maxBuffers: options.maxBuffers ?? 100,
   });
   const res = new PushedResponse();
