@@ -5,6 +5,7 @@
 
 import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
+import { Slots } from '../src/slots.ts';
 
 /** Turns of the loop in which requests that have arrived already are still read and count as running. */
 const turnsToRead = 3;
@@ -19,7 +20,7 @@ export interface Connection {
 }
 
 export class Connections {
-  readonly #open = new Set<Connection>();
+  readonly #open: Slots<Connection> = new Slots();
   #isDraining = false;
   #onEmpty: (() => void) | undefined;
 
@@ -38,9 +39,9 @@ export class Connections {
       end: () => socket.destroy(),
       announceEnd: () => {},
     };
-    this.#open.add(connection);
+    const number = this.#open.add(connection);
     socket.once('close', () => {
-      this.#open.delete(connection);
+      this.#open.take(number);
       if (this.#open.size === 0) this.#onEmpty?.();
     });
     return connection;
@@ -59,13 +60,13 @@ export class Connections {
   async drain(graceMs: number): Promise<{ cut: number }> {
     this.#isDraining = true;
     for (let turn = 0; turn < turnsToRead; turn += 1) await setImmediate();
-    for (const connection of this.#open) {
+    for (const connection of this.#open.values()) {
       if (connection.openExchanges === 0) connection.end();
       else connection.announceEnd();
     }
     if (this.#open.size > 0 && graceMs > 0) await this.#emptyWithin(graceMs);
     let cut = 0;
-    for (const connection of this.#open) {
+    for (const connection of this.#open.values()) {
       cut += connection.openExchanges;
       connection.socket.destroy();
     }

@@ -14,6 +14,7 @@ import type { Socket } from 'node:net';
 import { ClientGoneError } from '../src/errors.ts';
 import type { BufferPool, FrontEndLimits, Reply } from '../src/http/exchange.ts';
 import type { Logger } from '../src/observe/logger.ts';
+import { Slots } from '../src/slots.ts';
 import type { Connection, Connections } from './connections.ts';
 import type { ExchangeRunner } from './exchange-runner.ts';
 import { expectsContinue, framingFault, toExchange } from './http1-request.ts';
@@ -39,10 +40,15 @@ export interface Http1 {
   accept(socket: Socket, connection: Connection): void;
 }
 
+interface OpenExchange {
+  readonly exchange: NodeExchange;
+  readonly request: IncomingMessage;
+}
+
 export function createHttp1(parts: Http1Parts): Http1 {
   const { runner, connections, limits, pool, logger } = parts;
   const byConnection = new WeakMap<Socket, Connection>();
-  const open = new WeakMap<Socket, Map<NodeExchange, IncomingMessage>>();
+  const open = new WeakMap<Socket, Slots<OpenExchange>>();
 
   const options: ServerOptions = {
     insecureHTTPParser: false,
@@ -87,8 +93,8 @@ export function createHttp1(parts: Http1Parts): Http1 {
     answerBroken(error, socket);
   });
   server.on('timeout', (socket: Socket) => {
-    const exchanges = [...(open.get(socket)?.keys() ?? [])];
-    if (exchanges.length > 0 && !exchanges.some((exchange) => exchange.isWaitingForClient)) {
+    const exchanges = open.get(socket)?.values() ?? [];
+    if (exchanges.length > 0 && !exchanges.some(({ exchange }) => exchange.isWaitingForClient)) {
       // The storage is slow, not the client: look again later.
       socket.setTimeout(limits.noProgressTimeoutMs);
       return;
@@ -114,14 +120,14 @@ export function createHttp1(parts: Http1Parts): Http1 {
     }
     const exchange = toExchange(request, response, pool);
     const exchanges = open.get(socket);
-    exchanges?.set(exchange, request);
+    const number = exchanges?.add({ exchange, request });
     connections.exchangeStarted(connection);
     response.once('close', () => {
       if (!response.writableFinished) exchange.abort(new ClientGoneError());
     });
     request.once('error', () => exchange.abort(new ClientGoneError()));
     await runner.run(exchange, http1Sink(request, response, connections, exchange));
-    exchanges?.delete(exchange);
+    if (number !== undefined) exchanges?.take(number);
     connections.exchangeEnded(connection);
     if (refused.has(socket) && exchanges?.size === 0) connection.end();
   }
@@ -131,21 +137,17 @@ export function createHttp1(parts: Http1Parts): Http1 {
       socket.destroySoon();
       return;
     }
-    const exchanges = open.get(socket) ?? new Map<NodeExchange, IncomingMessage>();
+    const exchanges = open.get(socket)?.values() ?? [];
     const isReset = error.code === 'ECONNRESET' || !socket.writable;
-    if (
-      !isReset &&
-      exchanges.size > 0 &&
-      [...exchanges.values()].every(({ complete }) => complete)
-    ) {
+    if (!isReset && exchanges.length > 0 && exchanges.every(({ request }) => request.complete)) {
       // What came whole before is served; the connection ends with it.
       refused.add(socket);
       return;
     }
-    const isReplying = [...exchanges.keys()].some((exchange) => exchange.isReplying);
+    const isReplying = exchanges.some(({ exchange }) => exchange.isReplying);
     giveUp(socket, new ClientGoneError(`broken request: ${error.message}`));
     // A refusal may only go out where the client can take it for the answer to its broken request.
-    if (isReset || isReplying || exchanges.size > 1) {
+    if (isReset || isReplying || exchanges.length > 1) {
       socket.destroy();
       return;
     }
@@ -156,14 +158,14 @@ export function createHttp1(parts: Http1Parts): Http1 {
   }
 
   function giveUp(socket: Socket, reason: ClientGoneError): void {
-    for (const exchange of open.get(socket)?.keys() ?? []) exchange.abort(reason);
+    for (const { exchange } of open.get(socket)?.values() ?? []) exchange.abort(reason);
   }
 
   return {
     server,
     accept(socket: Socket, connection: Connection): void {
       byConnection.set(socket, connection);
-      open.set(socket, new Map());
+      open.set(socket, new Slots());
       connection.end = () => socket.destroySoon();
       server.emit('connection', socket);
     },

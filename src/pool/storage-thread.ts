@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { Logger } from '../observe/logger.ts';
+import { Slots } from '../slots.ts';
 import type { AppendOutcome, AppendRequest } from '../storage/append-upload.ts';
 import { DriverCode, DriverError } from '../storage/driver.ts';
 import type {
@@ -47,13 +48,12 @@ export class StorageThread {
   readonly #driver: DriverSpec;
   readonly #driverName: string;
   readonly #logger: Logger;
-  readonly #pending: Map<number, Pending> = new Map();
+  readonly #pending: Slots<Pending> = new Slots();
   readonly #loading: ThreadLoading;
   readonly #sweep: NodeJS.Timeout;
   #port: MessagePort;
   #batch: StorageCall[] = [];
   #transfers: ArrayBuffer[] = [];
-  #nextId = 1;
   #isClosed = false;
   #died = 0;
 
@@ -113,9 +113,8 @@ export class StorageThread {
       return Promise.reject(this.#unavailable('too many storage operations are waiting'));
     }
     return new Promise((resolve, reject) => {
-      const id = this.#nextId++;
       const giveBack = loan?.giveBack;
-      this.#pending.set(id, { resolve, reject, sentAtMs: performance.now(), giveBack });
+      const id = this.#pending.add({ resolve, reject, sentAtMs: performance.now(), giveBack });
       if (loan !== undefined) {
         this.#transfers.push(loan.buffer);
       }
@@ -164,12 +163,11 @@ export class StorageThread {
   #restart(): void {
     this.#died += 1;
     this.#logger.error('the storage thread ended; starting another');
-    const lost = [...this.#pending.values()];
-    this.#pending.clear();
     this.#batch = [];
     this.#transfers = [];
     this.#port = this.#start();
-    for (const { giveBack, reject } of lost) {
+    for (const [id, { giveBack, reject }] of this.#pending.entries()) {
+      this.#pending.take(id);
       giveBack?.(new Uint8Array(0));
       reject(this.#unavailable('the storage thread ended'));
     }
@@ -177,11 +175,10 @@ export class StorageThread {
 
   #answered(answers: readonly StorageAnswer[]): void {
     for (const [id, result, buffer] of answers) {
-      const pending = this.#pending.get(id);
+      const pending = this.#pending.take(id);
       if (pending === undefined) {
         continue;
       }
-      this.#pending.delete(id);
       if (buffer !== undefined) {
         pending.giveBack?.(new Uint8Array(buffer));
       }
@@ -193,14 +190,13 @@ export class StorageThread {
     }
   }
 
-  /** Calls are in the order of their time: the first that is young enough ends the look. */
   #expire(): void {
     const beforeMs = performance.now() - answerTimeoutMs;
-    for (const [id, { giveBack, reject, sentAtMs }] of this.#pending) {
+    for (const [id, { giveBack, reject, sentAtMs }] of this.#pending.entries()) {
       if (sentAtMs > beforeMs) {
-        return;
+        continue;
       }
-      this.#pending.delete(id);
+      this.#pending.take(id);
       giveBack?.(new Uint8Array(0));
       reject(this.#unavailable(`storage did not answer for ${answerTimeoutMs} ms`));
     }

@@ -25,6 +25,7 @@ import {
   encodedOf,
 } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/reference.ts';
+import { Slots } from '../slots.ts';
 import { type AppendOutcome, isOffsetMismatch } from '../storage/append-upload.ts';
 import { type BodySource, readBody } from '../storage/body-store.ts';
 import { DriverCode, type FileFacts, type WriteStep } from '../storage/driver.ts';
@@ -76,7 +77,7 @@ export class UploadSessions {
   readonly #startedAtMs: LRUCache<string, number> = new LRUCache({ max: maxRemembered });
   readonly #knowledge: UploadKnowledge;
   readonly #shelf: SessionShelf;
-  readonly #cleanups: Set<Promise<void>> = new Set();
+  readonly #cleanups: Slots<Promise<void>> = new Slots();
 
   constructor(context: RegistryContext) {
     this.#context = context;
@@ -218,7 +219,7 @@ export class UploadSessions {
   /** Resolves when sessions that ended are also gone from storage. */
   async settle(): Promise<void> {
     await this.#knowledge.settle();
-    await Promise.all(this.#cleanups);
+    await Promise.all(this.#cleanups.values());
     await this.#shelf.clear();
   }
 
@@ -443,8 +444,10 @@ export class UploadSessions {
           error,
         });
       })
-      .finally(() => this.#cleanups.delete(cleanup));
-    this.#cleanups.add(cleanup);
+      .finally(() => {
+        void this.#cleanups.take(number);
+      });
+    const number = this.#cleanups.add(cleanup);
     if (this.#cleanups.size > maxCleanups) {
       await cleanup;
     }

@@ -31,6 +31,8 @@ export class UwsExchange implements Exchange {
   /** A reply's bytes wait for the client to read. */
   isSendBlocked = false;
   progressAtMs: number;
+  /** Its number with KeepAwake, while that watches it. */
+  awakeNumber: number | undefined;
   /** Wakes whoever sends when the connection ends. */
   onGone: (() => void) | undefined;
 

@@ -4,6 +4,7 @@
  */
 
 import { ClientGoneError } from '../../errors.ts';
+import { Slots } from '../../slots.ts';
 import type { UwsExchange } from './exchange.ts';
 
 /** Well inside uWS's 10 s, which it counts in steps of 4 s. */
@@ -11,15 +12,16 @@ const longestPeriodMs = 4000;
 
 export class KeepAwake {
   readonly #noProgressTimeoutMs: number;
-  readonly #exchanges = new Set<UwsExchange>();
+  readonly #exchanges: Slots<UwsExchange> = new Slots();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(noProgressTimeoutMs: number) {
     this.#noProgressTimeoutMs = noProgressTimeoutMs;
   }
 
+  /** Safe to call twice. */
   add(exchange: UwsExchange): void {
-    this.#exchanges.add(exchange);
+    exchange.awakeNumber ??= this.#exchanges.add(exchange);
     if (this.#timer === undefined) {
       const periodMs = Math.min(longestPeriodMs, Math.max(20, this.#noProgressTimeoutMs / 4));
       this.#timer = setInterval(() => this.#tick(Date.now()), periodMs).unref();
@@ -27,7 +29,10 @@ export class KeepAwake {
   }
 
   delete(exchange: UwsExchange): void {
-    this.#exchanges.delete(exchange);
+    if (exchange.awakeNumber !== undefined) {
+      this.#exchanges.take(exchange.awakeNumber);
+      exchange.awakeNumber = undefined;
+    }
   }
 
   stop(): void {
@@ -40,9 +45,9 @@ export class KeepAwake {
       this.stop();
       return;
     }
-    for (const exchange of this.#exchanges) {
+    for (const exchange of this.#exchanges.values()) {
       if (exchange.isGone || exchange.isAnswered) {
-        this.#exchanges.delete(exchange);
+        this.delete(exchange);
       } else if (exchange.upload?.isPaused) {
         // We hold the client back. A pause stops uWS's clock, but one made inside its callback does not: uWS starts the
         // clock after that, and cut uploads that waited 10 s for a worker. So it is paused once more from here.

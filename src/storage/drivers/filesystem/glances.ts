@@ -59,9 +59,11 @@ export class Glances {
   #seen: Set<string> = new Set();
   #seenBefore: Set<string> = new Set();
   readonly #waits: Waits = new Waits();
-  /** Stats of this turn of the loop. */
-  readonly #thisTurn: Map<string, Stats> = new Map();
-  readonly #endTurn = (): void => this.#thisTurn.clear();
+  /** Stats of this turn of the loop. A new map each time: a cleared one would keep them all in memory (slots.ts). */
+  #thisTurn: Map<string, Stats> = new Map();
+  readonly #endTurn = (): void => {
+    this.#thisTurn = new Map();
+  };
 
   /** @param now  For the age of folders, in milliseconds since 1970. */
   constructor(rootDirectory: string, now: () => number = Date.now) {
@@ -160,7 +162,9 @@ export class Glances {
 
   /** Something below the root was changed by this process. */
   changed(): void {
-    this.#thisTurn.clear();
+    if (this.#thisTurn.size > 0) {
+      this.#endTurn();
+    }
   }
 
   #isLocal(): boolean {

@@ -38,7 +38,7 @@ export class DirectorySyncs {
     this.#queued.set(directory, queued);
     this.#syncNow(directory, (error) => {
       if (queued.length > 0) {
-        this.#start(directory, queued);
+        this.#start(directory, queued.splice(0));
       } else {
         this.#queued.delete(directory);
       }
