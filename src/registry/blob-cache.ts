@@ -4,6 +4,7 @@
  */
 
 import { LRUCache } from 'lru-cache';
+import { ownBytes } from '../kept.ts';
 import type { Digest } from '../oci/digest.ts';
 
 /** Larger blobs are streamed. */
@@ -25,6 +26,6 @@ export class BlobCache {
   }
 
   set(digest: Digest, bytes: Buffer): void {
-    this.#entries.set(digest, bytes);
+    this.#entries.set(digest, ownBytes(bytes));
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { LRUCache } from 'lru-cache';
+import { ownText } from '../kept.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/reference.ts';
 
@@ -16,9 +17,9 @@ export class BlobLocations {
   saw(name: RepositoryName, digest: Digest): void {
     const known = this.#seen.get(digest);
     if (known === undefined) {
-      this.#seen.set(digest, [name]);
+      this.#seen.set(ownText(digest), [ownText(name)]);
     } else if (!known.includes(name)) {
-      this.#seen.set(digest, [name, ...known.slice(0, maxRepositories - 1)]);
+      this.#seen.set(digest, [ownText(name), ...known.slice(0, maxRepositories - 1)]);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 
 import { LRUCache } from 'lru-cache';
+import { ownBytes } from '../kept.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 
@@ -34,6 +35,6 @@ export class ManifestCache {
   }
 
   set(manifest: StoredManifest): void {
-    this.#entries.set(manifest.digest, manifest);
+    this.#entries.set(manifest.digest, { ...manifest, bytes: ownBytes(manifest.bytes) });
   }
 }

@@ -15,6 +15,7 @@
 
 import { LRUCache } from 'lru-cache';
 import { CodedError, hasCode } from '../errors.ts';
+import { ownText } from '../kept.ts';
 import {
   algorithmOf,
   canonicalAlgorithm,
@@ -433,7 +434,7 @@ export class UploadSessions {
   async #end(session: UploadSession, spare?: Spare): Promise<void> {
     const { logger } = this.#context;
     const { name, id } = session;
-    this.#ended.set(id, true);
+    this.#ended.set(ownText(id), true);
     const cleanup = this.#knowledge
       .forget(id)
       .then(() => this.#tidy(session, spare))
@@ -460,7 +461,7 @@ export class UploadSessions {
   }
 
   async #discard(name: RepositoryName, id: string): Promise<void> {
-    this.#ended.set(id, true);
+    this.#ended.set(ownText(id), true);
     await this.#knowledge.forget(id);
     await deleteSession(this.#context.driver, name, id);
   }

@@ -1,6 +1,7 @@
 /** The upload verbs: POST, PATCH, PUT, GET, DELETE under `blobs/uploads/`. distribution-spec "Pushing blobs"; reference 3.2. */
 
 import { CodedError } from '../../errors.ts';
+import { ownText } from '../../kept.ts';
 import { formatHeldRange, tryParseChunkRange } from '../../oci/content-range.ts';
 import {
   checkDigest,
@@ -181,7 +182,8 @@ function readDigest(text: string): Digest {
   }
   const result = checkDigest(text);
   if ('digest' in result) {
-    return result.digest;
+    // Caches keep it, and would keep the query with its token along with it.
+    return ownText(result.digest);
   }
   throw new CodedError('DIGEST_INVALID', 'provided digest did not match uploaded content', {
     detail: `digest parsing failed: ${result.fault}`,
