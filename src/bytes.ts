@@ -14,6 +14,11 @@ export interface ByteSource {
   read(): Promise<Uint8Array | undefined>;
   /** Ends the stream early and frees what it holds (a file handle, a socket). Safe to call twice and after the end. */
   cancel(reason?: unknown): void;
+  /**
+   * After the last piece: nobody looks at any piece any more, so their memory may serve another source at once. For
+   * readers that are sure of it, as whoever hands pieces to a socket that may still be sending them is not.
+   */
+  release?(): void;
 }
 
 /** A source over bytes already in memory. */

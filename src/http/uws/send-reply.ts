@@ -147,6 +147,10 @@ export async function sendStream(
         await sender.send(piece);
       }
     }
+    if (!exchange.isGone) {
+      // The add-on copies what the system does not take: every piece is done with.
+      source.release?.();
+    }
   } catch (error) {
     if (!exchange.isGone) {
       failure = error;

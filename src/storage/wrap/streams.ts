@@ -10,6 +10,7 @@ export function sourceWith(source: ByteSource, around: Around): ByteSource {
   return {
     read: () => around(() => source.read()),
     cancel: (reason?: unknown) => source.cancel(reason),
+    release: () => source.release?.(),
   };
 }
 

@@ -10,6 +10,29 @@ import { fileError, toDriverError } from './file-error.ts';
 
 /** One read call; also all the memory that a slow reader holds. */
 const pieceBytes = 256 * 1024;
+/** For ranges and blobs that fit. */
+const smallPieceBytes = 64 * 1024;
+/**
+ * Buffers of each size that wait for the next reader. V8 counts all that is made since its last full collection: a new
+ * buffer for each range of 64 KiB made the main thread collect ten times a second.
+ */
+const maxSpares = 16;
+
+const spares: Record<'large' | 'small', Buffer[]> = { large: [], small: [] };
+
+/** A buffer of at least `wantedBytes`, which are at most `pieceBytes`. */
+function takeBuffer(wantedBytes: number): Buffer {
+  return wantedBytes <= smallPieceBytes
+    ? (spares.small.pop() ?? Buffer.allocUnsafeSlow(smallPieceBytes))
+    : (spares.large.pop() ?? Buffer.allocUnsafeSlow(pieceBytes));
+}
+
+function giveBuffer(buffer: Buffer): void {
+  const alike = buffer.length === pieceBytes ? spares.large : spares.small;
+  if (alike.length < maxSpares) {
+    alike.push(buffer);
+  }
+}
 
 export interface ReadRange {
   readonly offset: number;
@@ -104,9 +127,17 @@ class FileReader implements ByteSource {
     }
   }
 
+  release(): void {
+    const buffer = this.#buffer;
+    if (buffer !== undefined && this.#fd === undefined && this.#failure === undefined) {
+      this.#buffer = undefined;
+      giveBuffer(buffer);
+    }
+  }
+
   async #fill(fd: number): Promise<Uint8Array | undefined> {
     const wanted = Math.min(pieceBytes, this.#endOffset - this.#position);
-    this.#buffer ??= Buffer.allocUnsafeSlow(wanted);
+    this.#buffer ??= takeBuffer(wanted);
     const count = await readAt(fd, this.#buffer, wanted, this.#position);
     if (this.#failure !== undefined) {
       throw this.#failure.reason;
@@ -121,7 +152,6 @@ class FileReader implements ByteSource {
 
   #close(): void {
     this.#signal?.removeEventListener('abort', this.#onAbort);
-    this.#buffer = undefined;
     if (this.#fd !== undefined) {
       closeFile(this.#fd);
       this.#fd = undefined;

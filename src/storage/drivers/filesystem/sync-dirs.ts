@@ -38,6 +38,7 @@ export class DirectorySyncs {
     this.#queued.set(directory, queued);
     this.#syncNow(directory, (error) => {
       if (queued.length > 0) {
+        // Emptied, since the map may keep the list for long (slots.ts), and with it all that waited.
         this.#start(directory, queued.splice(0));
       } else {
         this.#queued.delete(directory);
