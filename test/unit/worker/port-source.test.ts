@@ -1,7 +1,7 @@
 /** A body on its way to a worker, over a real port: what is read, and which buffers go back when. */
 
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { portSource } from '../../../src/worker/port-source.ts';
 import type { FromWorker, ToWorker } from '../../../src/worker/protocol.ts';
 
@@ -41,7 +41,11 @@ describe('portSource', () => {
   }
 
   /** Messages between ports of one thread arrive within a turn or two. */
-  const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+  const settled = async (buffers: number): Promise<void> => {
+    // On a busy machine the turns may come late.
+    await vi.waitUntil(() => back.flat().length >= buffers, 10_000);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  };
 
   it('reads every piece in order, and gives every buffer back once', async () => {
     const source = portSource(receiver);
@@ -55,7 +59,7 @@ describe('portSource', () => {
       marks.push(piece[0]);
     }
     expect(await source.read()).toBeUndefined();
-    await settled();
+    await settled(9);
     expect(marks).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(back.flat()).toEqual(marks);
   });
@@ -70,7 +74,7 @@ describe('portSource', () => {
     }
     end();
     await source.read();
-    await settled();
+    await settled(4);
     expect(back).toEqual([
       [1, 2],
       [3, 4],
@@ -84,7 +88,7 @@ describe('portSource', () => {
       send(mark);
       expect((await next)?.[0]).toBe(mark);
       next = source.read();
-      await settled();
+      await settled(mark);
       expect(back).toEqual(Array.from({ length: mark }, (_, n) => [n + 1]));
     }
     end();
@@ -100,7 +104,7 @@ describe('portSource', () => {
         await source.read();
       }
       source.cancel();
-      await settled();
+      await settled(count);
       expect(back.flat()).toEqual(Array.from({ length: count }, (_, n) => n + 1));
       expect(await source.read()).toBeUndefined();
     },

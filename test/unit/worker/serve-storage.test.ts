@@ -45,13 +45,11 @@ afterEach(async () => {
   await served;
 });
 
-const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
-
+/** Resolves when every call of the batch was answered. */
 async function send(...batch: StorageCall[]): Promise<void> {
-  // The thread listens once its driver is there.
-  await settled();
   port.postMessage(batch);
-  await settled();
+  await vi.waitUntil(() => messages.flat().length >= batch.length, 10_000);
+  await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 it('answers calls that end at once with one message', async () => {
