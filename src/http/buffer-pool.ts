@@ -36,6 +36,7 @@ export function createBufferPool(options: BufferPoolOptions): BufferPool {
   } = options;
   const large: FreeBuffers = { bytes: bufferBytes, list: [] };
   const small: FreeBuffers = { bytes: smallBufferBytes, list: [] };
+  const bothSizes = [large, small];
   const waiters: (() => void)[] = [];
   let outstanding = 0;
 
@@ -53,7 +54,7 @@ export function createBufferPool(options: BufferPoolOptions): BufferPool {
     give(buffer: Uint8Array): void {
       outstanding = Math.max(0, outstanding - 1);
       const whole = buffer.buffer;
-      const free = [large, small].find(({ bytes }) => bytes === whole.byteLength);
+      const free = bothSizes.find(({ bytes }) => bytes === whole.byteLength);
       if (whole instanceof ArrayBuffer && free !== undefined && free.list.length < maxFree) {
         free.list.push(new Uint8Array(whole));
       }

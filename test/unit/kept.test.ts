@@ -1,19 +1,16 @@
 /** What is kept for long holds nothing but itself. */
 
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { ownBytes, ownText } from '../../src/kept.ts';
 import { parseDigest } from '../../src/oci/digest.ts';
 import { MediaType } from '../../src/oci/media-type.ts';
 import { BlobCache } from '../../src/registry/blob-cache.ts';
 import { ManifestCache } from '../../src/registry/manifest-cache.ts';
+import { collect } from '../support/old-heap.ts';
 
 const digest = parseDigest(`sha256:${'ab'.repeat(32)}`);
 
 it('keeps a part of a text without the whole', () => {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
   const heldBytes = (keep: (part: string) => string): number => {
     collect();
     const before = process.memoryUsage().heapUsed;

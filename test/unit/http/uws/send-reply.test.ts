@@ -1,19 +1,30 @@
 import { expect, it, vi } from 'vitest';
 import type { ByteSource } from '../../../../src/bytes.ts';
 import { createBufferPool } from '../../../../src/http/buffer-pool.ts';
+import type { FrontEnd } from '../../../../src/http/exchange.ts';
 import { createUwsFrontEnd } from '../../../../src/http/uws/front-end.ts';
 import { silentLogger } from '../../../../src/observe/logger.ts';
 import { RawConnection } from '../../../support/raw-connection.ts';
 import { ScriptedHandler } from '../../../support/scripted-handler.ts';
 import { loadUwsForTests } from '../../../support/uws.ts';
 
-const limits = {
-  maxHeaderBytes: 32_768,
-  headerTimeoutMs: 10_000,
-  idleTimeoutMs: 10_000,
-  noProgressTimeoutMs: 10_000,
-  maxConnections: 10,
-};
+async function listening(handler: ScriptedHandler): Promise<{ frontEnd: FrontEnd; port: number }> {
+  const frontEnd = createUwsFrontEnd({
+    uws: loadUwsForTests(),
+    handler,
+    logger: silentLogger,
+    pool: createBufferPool({ maxBuffers: 1 }),
+    limits: {
+      maxHeaderBytes: 32_768,
+      headerTimeoutMs: 10_000,
+      idleTimeoutMs: 10_000,
+      noProgressTimeoutMs: 10_000,
+      maxConnections: 10,
+    },
+  });
+  const { port } = await frontEnd.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
+  return { frontEnd, port };
+}
 
 it('sends no line break out of a header value, and tells how long the connection lives', async () => {
   const handler = new ScriptedHandler();
@@ -21,14 +32,7 @@ it('sends no line break out of a header value, and tells how long the connection
     status: 200,
     headers: [['Location', '/a\r\nX-Injected: 1\n\nGET']],
   }));
-  const frontEnd = createUwsFrontEnd({
-    uws: loadUwsForTests(),
-    handler,
-    logger: silentLogger,
-    pool: createBufferPool({ maxBuffers: 1 }),
-    limits,
-  });
-  const { port } = await frontEnd.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
+  const { frontEnd, port } = await listening(handler);
   const connection = await RawConnection.open(port);
   connection.send('GET /split HTTP/1.1\r\nHost: x\r\n\r\n');
   const said = await connection.until(/\r\n\r\n/);
@@ -56,14 +60,7 @@ it('releases a body once all of it is sent, and not when the client went away', 
       return { status: 200, headers: [], body, sizeBytes };
     });
   }
-  const frontEnd = createUwsFrontEnd({
-    uws: loadUwsForTests(),
-    handler,
-    logger: silentLogger,
-    pool: createBufferPool({ maxBuffers: 1 }),
-    limits,
-  });
-  const { port } = await frontEnd.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
+  const { frontEnd, port } = await listening(handler);
   const whole = await fetch(`http://127.0.0.1:${port}/whole`);
   expect((await whole.arrayBuffer()).byteLength).toBe(sizeBytes);
   await vi.waitUntil(() => released.includes('whole cancelled'));

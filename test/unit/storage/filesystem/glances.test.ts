@@ -5,6 +5,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { FileMark } from '../../../../src/storage/driver.ts';
 import { Glances } from '../../../../src/storage/drivers/filesystem/glances.ts';
+import { collect, oldBytes } from '../../../support/old-heap.ts';
 import { type TempFolder, tempFolder } from '../../../support/temp-folder.ts';
 
 let folder: TempFolder;
@@ -195,4 +196,28 @@ it('does not rest for a slow glance now and then', () => {
       expect(look()).toBe(true);
     }
   }
+});
+
+it('leaves the looks of a turn to the next small collection', async () => {
+  const files = Array.from({ length: 20 }, (_, at) => `/link-${at}`);
+  for (const path of files) {
+    fs.writeFileSync(`${folder.path}${path}`, 'sha256:aa');
+    glances.saw(path);
+  }
+  const turns = async (count: number): Promise<void> => {
+    for (let turn = 0; turn < count; turn += 1) {
+      for (const path of files) {
+        expect(glances.look(path)?.facts?.sizeBytes).toBe(9);
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  await turns(50);
+  // In the middle of a turn: what is kept for it is old from now on.
+  glances.look('/link-0');
+  collect();
+  const before = oldBytes();
+  await turns(2_000);
+  // With a map that is cleared each turn it is 10 MB and more.
+  expect(oldBytes() - before).toBeLessThan(3e6);
 });
