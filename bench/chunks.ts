@@ -174,7 +174,7 @@ async function benchFileSystem(folder: string): Promise<void> {
 printMachine();
 const folder = await mkdtemp(join(process.argv[2] ?? tmpdir(), 'longshore-bench-'));
 await benchFileSystem(folder);
-const longshore: Program['command'] = [process.execPath, 'dist/src/launch.cjs'];
+const longshore: Program['command'] = ['src/longshore.sh'];
 const programs: Program[] = [
   { name: 'longshore', command: longshore },
   { name: 'chunksync-commit', command: longshore, options: { chunksync: 'commit' } },

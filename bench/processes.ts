@@ -23,7 +23,7 @@ const rounds = 3;
 const ticksPerSecond = 100;
 /** From the project's folder, wherever this file was built to. */
 const autocannon = join(process.cwd(), 'node_modules/.bin/autocannon');
-const launcher = join(process.cwd(), 'dist/src/launch.cjs');
+const script = join(process.cwd(), 'src/longshore.sh');
 
 interface Figure {
   readonly requestsPerSecond: number;
@@ -34,7 +34,7 @@ interface Figure {
 async function measureOnce(frontEnd: FrontEndName, processes: number): Promise<Figure> {
   const registry = await startRegistry({
     frontEnd,
-    launcher,
+    command: [script],
     config: {
       http: { processes },
       storage: { cache: { blobdescriptor: 'inmemory' } },

@@ -93,7 +93,7 @@ export function helpText(): string {
   --root DIR            where storage goes: a folder on the disk, or on a tmpfs (${tmpdir()})
   --out DIR             where JSON and HTML go (bench/results)
   --rate-client NAME    autocannon, or lean: takes less CPU where the client is the limit
-  --server-flags=FLAGS  of node, for our server: '--cpu-prof --cpu-prof-dir=DIR'
+  --server-flags=FLAGS  of node, for our server: '--cpu-prof --cpu-prof-dir=DIR'; those of src/longshore.sh go
 
 Profiles, ${minutes.toFixed(0)} minutes in all with two servers and three runs (--quick: about two minutes):
 ${rows.join('\n')}

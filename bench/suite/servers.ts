@@ -23,14 +23,15 @@ export interface Server {
 }
 
 const launcher = fileURLToPath(new URL('../../src/launch.cjs', import.meta.url));
+const script = fileURLToPath(new URL('../../../src/longshore.sh', import.meta.url));
 const startMs = 30_000;
 const stopMs = 10_000;
 const openFiles = 20_000;
 
-/** Us, as built. */
+/** Us, as built and as operators start it; with flags of Node's own, without what the script adds. */
 export function longshorePeer(nodeFlags: readonly string[] = []): Peer {
-  const words = [process.execPath, ...nodeFlags, launcher].map(quoted);
-  return { name: 'longshore', command: `${words.join(' ')} serve {config}` };
+  const words = nodeFlags.length === 0 ? [script] : [process.execPath, ...nodeFlags, launcher];
+  return { name: 'longshore', command: `${words.map(quoted).join(' ')} serve {config}` };
 }
 
 export const dockerRegistry: Peer = {

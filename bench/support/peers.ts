@@ -18,9 +18,9 @@ export async function withPeers(
   only: string | undefined,
   bench: (peer: Peer) => Promise<void>,
 ): Promise<void> {
-  const launcher = join(process.cwd(), 'dist/src/launch.cjs');
+  const script = join(process.cwd(), 'src/longshore.sh');
   const starts = {
-    longshore: (root: string) => startRegistry({ root, launcher }),
+    longshore: (root: string) => startRegistry({ root, command: [script] }),
     'docker-registry': (root: string) => startDockerRegistry(root),
   };
   for (const [name, start] of Object.entries(starts)) {

@@ -29,8 +29,8 @@ export interface RegistryRequest {
   /** Storage root; a temp folder that goes with the registry when absent. */
   readonly root?: string;
   readonly env?: Record<string, string>;
-  /** Another build of the program than the one beside the tests. */
-  readonly launcher?: string;
+  /** What starts the program, in the place of Node on the build beside the tests. */
+  readonly command?: readonly [string, ...string[]];
 }
 
 export interface RunningRegistry {
@@ -58,7 +58,8 @@ export async function startRegistry(request: RegistryRequest = {}): Promise<Runn
   const root = request.root ?? join(folder, 'data');
   const file = join(folder, 'config.yml');
   await writeFile(file, stringify(registryConfig(root, request)));
-  const child = spawn(process.execPath, [request.launcher ?? launcher, 'serve', file], {
+  const [program, ...args] = request.command ?? [process.execPath, launcher];
+  const child = spawn(program, [...args, 'serve', file], {
     env: { ...process.env, ...request.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
