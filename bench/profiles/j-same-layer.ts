@@ -2,7 +2,7 @@
 
 import { quantile } from '../figures/statistics.ts';
 import { Connection } from '../load/connection.ts';
-import { uniqueBlob } from '../load/content.ts';
+import { GiB, uniqueBlob } from '../load/content.ts';
 import type { Measurement } from '../load/measurement.ts';
 import { pushBlob } from '../load/push.ts';
 import { sizeName } from './layers.ts';
@@ -15,7 +15,7 @@ export const sameLayer: Profile = {
   title: 'The same layer pushed by 32 clients at once',
   question: 'Do pushes of one digest get in each other’s way?',
   minutes: 0.8,
-  freesData: true,
+  fillsBytes: 2 * GiB,
   async open({ port, scale }: Target): Promise<readonly Case[]> {
     return [
       {

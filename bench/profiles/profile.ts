@@ -16,8 +16,11 @@ export interface Profile {
   readonly question: string;
   /** About how long it takes at default sizes, three runs, two servers. */
   readonly minutes: number;
-  /** Pushed data is cut to nothing between runs: for profiles that push gigabytes. */
-  readonly freesData?: boolean;
+  /**
+   * Of profiles that push gigabytes: how much a run stores at most. It is cut to nothing after the run, and so much
+   * memory is touched before it.
+   */
+  readonly fillsBytes?: number;
   /** Fills a storage root with Distribution's tree, where pushing all of it would take minutes. */
   prepareRoot?(root: string, scale: Scale): Promise<void>;
   /** Pushes what the cases need to one server, and gives the cases bound to it. */

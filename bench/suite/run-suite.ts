@@ -17,6 +17,7 @@ import type { SuiteOptions } from './options.ts';
 import { cpuSeconds, peakBytes, resetPeak, residentBytes } from './process-usage.ts';
 import { type Server, startServer } from './servers.ts';
 import { makeFolderApart } from './spread-folders.ts';
+import { touchMemory } from './touch-memory.ts';
 
 /** What a suite tells while it runs. */
 export interface SuiteObserver {
@@ -177,11 +178,14 @@ async function runCase(
 }
 
 async function timeRun(
-  { profile, load }: Bench,
+  { profile, options, load }: Bench,
   server: Server,
   name: string,
   seconds: number,
 ): Promise<Run> {
+  if (profile.fillsBytes !== undefined && !options.isQuick) {
+    touchMemory(profile.fillsBytes);
+  }
   resetPeak(server.pid);
   const cpuBefore = cpuSeconds(server.pid);
   const loadBefore = cpuSeconds(load.pid);
@@ -192,7 +196,7 @@ async function timeRun(
     loadCpuSeconds: cpuSeconds(load.pid) - loadBefore,
     peakBytes: peakBytes(server.pid),
   };
-  if (profile.freesData === true) {
+  if (profile.fillsBytes !== undefined) {
     freeData(server.root);
   }
   // What this server left unwritten must not be written during the next one's run.
