@@ -4,7 +4,7 @@
  * touch). The faster server writes more of it in its time, so that its lead would shrink with the state of the host.
  */
 
-import { closeSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { join } from 'node:path';
 import { hasCode } from '../../src/errors.ts';
@@ -45,9 +45,11 @@ export function touchMemory(bytes: number): number {
 
 function roomOf(path: string): number {
   try {
+    accessSync(path, constants.W_OK);
     const { bavail, bsize } = statfsSync(path);
     return bavail * bsize;
   } catch {
+    // Not there, or not ours to write.
     return 0;
   }
 }
