@@ -1,6 +1,5 @@
-#!/usr/bin/env node
 /**
- * What `longshore` runs: settings that must be in the environment before the first thread or add-on exists, then main.
+ * What longshore.sh runs: settings that must be in the environment before the first thread or add-on exists, then main.
  * CommonJS, since an ES module is itself loaded through the thread pool whose size is set here.
  */
 

@@ -2,6 +2,7 @@
  * Has a virtual machine's host give the memory that a run will fill, before the run. Page cache that grows into memory
  * which the guest never used, or gave back, costs up to 3 CPU seconds a GiB whoever writes (docs/performance.md, First
  * touch). The faster server writes more of it in its time, so that its lead would shrink with the state of the host.
+ * Servers rest meanwhile, which is when a runtime with a garbage collector tidies up.
  */
 
 import { accessSync, closeSync, constants, openSync, rmSync, statfsSync, writeSync } from 'node:fs';

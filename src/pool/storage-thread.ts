@@ -1,7 +1,8 @@
 /**
  * The main-thread side of the storage thread: driver calls go over in one message per turn of the loop and come back
- * likewise (sooner when a turn is long), so that the price of a message is shared by all requests in flight. A file system call through libuv's pool
- * costs 15 µs of CPU and a small push takes some 40 of them; here it takes about six messages.
+ * likewise (sooner when a turn is long), so that the price of a message is shared by all requests in flight. A file
+ * system call through libuv's pool costs 15 µs of CPU and a small push takes some 40 of them; here it takes about six
+ * messages.
  */
 
 import { fileURLToPath } from 'node:url';

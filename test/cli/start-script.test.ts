@@ -1,11 +1,11 @@
-/** src/longshore.sh, which `longshore` and `npm start` run: a registry started by it is the program itself, with less memory. */
+/** src/longshore.sh, which `longshore` and `npm start` run: what it starts is the program itself, in less memory. */
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { startRegistry } from '../support/registry.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
 
@@ -61,6 +61,7 @@ test('bounds the young generation at 4 MiB, unless NODE_OPTIONS says another siz
 
 test('a registry started by it has the pid of the script and ends by SIGTERM', async () => {
   const registry = await startRegistry({ command: [script] });
+  onTestFinished(async () => void (await registry.stop()));
   const commandLine = await readFile(`/proc/${registry.pid}/cmdline`, 'utf8');
   expect(commandLine.split('\0').slice(1, 3)).toEqual([
     expect.stringMatching(/\/dist\/src\/launch\.cjs$/),
