@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { ApiClient, digestOf, locationOf } from '../test/support/api-client.ts';
 import { findProgram } from '../test/support/tools.ts';
+import { launchCommand } from './support/launch-command.ts';
 import { printMachine } from './support/measure.ts';
 
 const chunkBytes = 64 * 1024;
@@ -174,7 +175,7 @@ async function benchFileSystem(folder: string): Promise<void> {
 printMachine();
 const folder = await mkdtemp(join(process.argv[2] ?? tmpdir(), 'longshore-bench-'));
 await benchFileSystem(folder);
-const longshore: Program['command'] = ['src/longshore.sh'];
+const longshore = launchCommand();
 const programs: Program[] = [
   { name: 'longshore', command: longshore },
   { name: 'chunksync-commit', command: longshore, options: { chunksync: 'commit' } },

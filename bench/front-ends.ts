@@ -14,16 +14,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { loadavg, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { anAuthority, type Pair } from '../test/support/certificates.ts';
 import { freePort, started } from '../test/support/proxies.ts';
 import { type Spread, spreadOf } from './figures/statistics.ts';
 import { mayRaisePriority } from './suite/machine.ts';
 import { type LoadClient, openClient, type Protocol, repeatFor } from './support/http-load.ts';
+import { launchCommand } from './support/launch-command.ts';
 import { printMachine } from './support/measure.ts';
 
-const launcher = fileURLToPath(new URL('../src/launch.cjs', import.meta.url));
+const [program, ...programArgs] = launchCommand();
 const usualRounds = 5;
 const roundMs = 2_000;
 const mib = 1024 * 1024;
@@ -131,7 +131,7 @@ async function startServer(folder: string, way: Way, tls: Pair): Promise<Server>
     },
   };
   await writeFile(`${at}.yml`, JSON.stringify(config));
-  const child = spawn(process.execPath, [launcher, 'serve', `${at}.yml`], { stdio: 'inherit' });
+  const child = spawn(program, [...programArgs, 'serve', `${at}.yml`], { stdio: 'inherit' });
   const { stop } = await started(child, port);
   const connect = (): Promise<LoadClient> => openClient(way.protocol, port);
   const client = await connect();

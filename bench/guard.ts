@@ -2,8 +2,7 @@
  * Did anything get slower since the committed baseline? Compares ratios to the other registries. Run by hand: figures
  * of a shared machine are no judge in CI.
  *
- *   node dist/bench/guard.js [--results FILE] [--tolerance 0.1]
- *   node dist/bench/guard.js --accept      makes the newest results the baseline, to be committed
+ *   npm run bench:guard -- --help
  */
 
 import { copyFileSync, existsSync } from 'node:fs';
@@ -17,6 +16,18 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+const helpText = `Compares ratios to the other registries with those of the committed baseline: what got slower?
+
+  npm run bench:guard -- [options]
+
+  --results FILE    results of npm run bench (default: the newest of the folder)
+  --folder DIR      where results and baseline lie (bench/results)
+  --tolerance PART  what a ratio may lose before it counts as worse (0.1)
+  --accept          make the results the baseline instead, to be committed
+
+Ends with 1 when something is worse by more than that and by more than the runs' own spread.
+`;
+
 function main(): number {
   const { values } = parseArgs({
     options: {
@@ -24,8 +35,13 @@ function main(): number {
       folder: { type: 'string', default: 'bench/results' },
       tolerance: { type: 'string', default: '0.1' },
       accept: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
     },
   });
+  if (values.help) {
+    process.stdout.write(helpText);
+    return 0;
+  }
   const tolerance = Number(values.tolerance);
   if (!(tolerance > 0 && tolerance < 1)) {
     throw new RangeError(`--tolerance wants a number between 0 and 1, not ${values.tolerance}`);

@@ -22,6 +22,7 @@ import { freePort } from '../test/support/proxies.ts';
 import { findProgram } from '../test/support/tools.ts';
 import { median } from './figures/statistics.ts';
 import { cpuSeconds, mainThreadSeconds } from './suite/process-usage.ts';
+import { launchCommand } from './support/launch-command.ts';
 import { printMachine } from './support/measure.ts';
 
 const run = promisify(execFile);
@@ -32,7 +33,7 @@ const headers = {
   Accept: 'application/vnd.oci.image.manifest.v1+json',
   'User-Agent': 'docker/27.3.1 go/go1.22.7 git-commit/41ca978 kernel/6.1.0 os/linux arch/amd64',
 };
-const launcher = join(process.cwd(), 'dist/src/launch.cjs');
+const [program, ...programArgs] = launchCommand();
 const autocannon = join(process.cwd(), 'node_modules/.bin/autocannon');
 
 interface Variant {
@@ -72,7 +73,7 @@ async function start(folder: string, { log, name }: Variant): Promise<Server> {
   await writeFile(file, stringify(config));
   const logFiles = [`${file}.out`, `${file}.err`];
   const [stdout, stderr] = await Promise.all(logFiles.map((each) => open(each, 'a')));
-  const child = spawn(process.execPath, [launcher, 'serve', file], {
+  const child = spawn(program, [...programArgs, 'serve', file], {
     stdio: ['ignore', stdout?.fd, stderr?.fd],
   });
   await Promise.all([stdout?.close(), stderr?.close()]);

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ApiClient } from '../test/support/api-client.ts';
 import { type FrontEndName, frontEnds, startRegistry } from '../test/support/registry.ts';
+import { launchCommand } from './support/launch-command.ts';
 import { printMachine } from './support/measure.ts';
 
 const run = promisify(execFile);
@@ -23,7 +24,7 @@ const rounds = 3;
 const ticksPerSecond = 100;
 /** From the project's folder, wherever this file was built to. */
 const autocannon = join(process.cwd(), 'node_modules/.bin/autocannon');
-const script = join(process.cwd(), 'src/longshore.sh');
+const command = launchCommand();
 
 interface Figure {
   readonly requestsPerSecond: number;
@@ -34,7 +35,7 @@ interface Figure {
 async function measureOnce(frontEnd: FrontEndName, processes: number): Promise<Figure> {
   const registry = await startRegistry({
     frontEnd,
-    command: [script],
+    command,
     config: {
       http: { processes },
       storage: { cache: { blobdescriptor: 'inmemory' } },

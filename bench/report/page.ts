@@ -203,7 +203,7 @@ function planCard(results: Results): Html {
   }
   const heads = ['load', ...results.servers.map(({ name }) => `${name}, cores`), 'and'];
   return html`<section class="card"><h2>Machines for a load</h2>
-<p class="soft">From CPU seconds for each object and each byte pushed, cores filled to ${plannedBusyShare * 100} %. For your own load: node dist/bench/plan.js --pushes N --layers L --layer-size S.</p>
+<p class="soft">From CPU seconds for each object and each byte pushed, cores filled to ${plannedBusyShare * 100} %. For your own load: npm run bench:plan -- --pushes N --layers L --layer-size S.</p>
 <div class="scroll"><table><thead>${tableRow(heads, 'th')}</thead><tbody>${rows}</tbody></table></div></section>`;
 }
 

@@ -98,7 +98,7 @@ export function helpText(): string {
 Profiles, ${minutes.toFixed(0)} minutes in all with two servers and three runs (--quick: about two minutes):
 ${rows.join('\n')}
 
-Afterwards: node dist/bench/plan.js (machines for a load), node dist/bench/guard.js (what got worse).
+Afterwards: npm run bench:plan (machines for a load), npm run bench:guard (what got worse).
 `;
 }
 

@@ -6,7 +6,7 @@ import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { launchCommand } from '../support/launch-command.ts';
 
 /** A registry and the command that starts it, with `{port}`, `{root}` and `{config}` to be filled in. */
 export interface Peer {
@@ -22,15 +22,13 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-const launcher = fileURLToPath(new URL('../../src/launch.cjs', import.meta.url));
-const script = fileURLToPath(new URL('../../../src/longshore.sh', import.meta.url));
 const startMs = 30_000;
 const stopMs = 10_000;
 const openFiles = 20_000;
 
 /** Us, as built and as operators start it; with flags of Node's own, without what the script adds. */
 export function longshorePeer(nodeFlags: readonly string[] = []): Peer {
-  const words = nodeFlags.length === 0 ? [script] : [process.execPath, ...nodeFlags, launcher];
+  const words = launchCommand(nodeFlags);
   return { name: 'longshore', command: `${words.map(quoted).join(' ')} serve {config}` };
 }
 

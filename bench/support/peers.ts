@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { startDockerRegistry } from '../../test/support/docker-registry.ts';
 import { startRegistry } from '../../test/support/registry.ts';
 import { findProgram } from '../../test/support/tools.ts';
+import { launchCommand } from './launch-command.ts';
 
 export interface Peer {
   readonly name: string;
@@ -18,9 +19,8 @@ export async function withPeers(
   only: string | undefined,
   bench: (peer: Peer) => Promise<void>,
 ): Promise<void> {
-  const script = join(process.cwd(), 'src/longshore.sh');
   const starts = {
-    longshore: (root: string) => startRegistry({ root, command: [script] }),
+    longshore: (root: string) => startRegistry({ root, command: launchCommand() }),
     'docker-registry': (root: string) => startDockerRegistry(root),
   };
   for (const [name, start] of Object.entries(starts)) {

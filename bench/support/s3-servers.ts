@@ -10,6 +10,7 @@ import { stringify } from 'yaml';
 import { startDockerRegistry } from '../../test/support/docker-registry.ts';
 import { tempFolder } from '../../test/support/temp-folder.ts';
 import { GiB } from '../load/content.ts';
+import { launchCommand } from './launch-command.ts';
 
 /** The most that S3 copies in one request. */
 const oneCopyBytes = 5 * GiB;
@@ -89,7 +90,8 @@ async function startLongshore(storage: object, nodeFlags: readonly string[]): Pr
       http: { addr: `127.0.0.1:${port}`, secret: 'a secret for benches' },
     }),
   );
-  const child = spawn(process.execPath, [...nodeFlags, 'dist/src/launch.cjs', 'serve', file], {
+  const [program, ...args] = launchCommand(nodeFlags);
+  const child = spawn(program, [...args, 'serve', file], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   while (!(await answers(port))) {

@@ -8,14 +8,13 @@
  *                      └── cancel --> (none)
  *
  * All state is in storage, so that any instance can serve the next request. What this process remembers of a session
- * (upload-knowledge.ts, `#ended`) only saves work and is checked against the stored size each time. One writer at a time per
+ * (upload-knowledge.ts, session-ends.ts) only saves work and is checked against the stored size each time. One writer at a time per
  * session and process: a second one gets RANGE_INVALID at once. Across processes nothing locks; there the digest
  * decides at commit.
  */
 
 import { LRUCache } from 'lru-cache';
 import { CodedError, hasCode } from '../errors.ts';
-import { ownText } from '../kept.ts';
 import {
   algorithmOf,
   canonicalAlgorithm,
@@ -26,7 +25,6 @@ import {
   encodedOf,
 } from '../oci/digest.ts';
 import type { RepositoryName } from '../oci/reference.ts';
-import { Slots } from '../slots.ts';
 import { type AppendOutcome, isOffsetMismatch } from '../storage/append-upload.ts';
 import { type BodySource, readBody } from '../storage/body-store.ts';
 import { DriverCode, type FileFacts, type WriteStep } from '../storage/driver.ts';
@@ -39,11 +37,11 @@ import {
   uploadStartedAtPath,
 } from '../storage/layout.ts';
 import { sizedBody } from '../storage/sized-body.ts';
-import { deleteSession, getStartedAt, putStartedAt } from '../storage/upload-store.ts';
+import { getStartedAt, putStartedAt } from '../storage/upload-store.ts';
 import { linkSteps, noteStored } from './blobs.ts';
 import type { RegistryContext } from './context.ts';
 import type { BlobFacts } from './descriptor-cache.ts';
-import { SessionShelf, type Spare } from './session-shelf.ts';
+import { SessionEnds } from './session-ends.ts';
 import {
   publishOrUnknown,
   smallBody,
@@ -66,30 +64,26 @@ export class UploadRangeError extends CodedError {
   }
 }
 
-/** Sessions of which this process remembers that they ended. */
+/** Sessions of which this process remembers when they began. */
 const maxRemembered = 10_000;
-/** Finished sessions being removed; beyond that a commit waits for its own. */
-const maxCleanups = 256;
 
 export class UploadSessions {
   readonly #context: RegistryContext;
   readonly #locked: Set<string> = new Set();
-  readonly #ended: LRUCache<string, true> = new LRUCache({ max: maxRemembered });
   readonly #startedAtMs: LRUCache<string, number> = new LRUCache({ max: maxRemembered });
   readonly #knowledge: UploadKnowledge;
-  readonly #shelf: SessionShelf;
-  readonly #cleanups: Slots<Promise<void>> = new Slots();
+  readonly #ends: SessionEnds;
 
   constructor(context: RegistryContext) {
     this.#context = context;
     this.#knowledge = new UploadKnowledge(context);
-    this.#shelf = new SessionShelf(context.driver, () => context.now());
+    this.#ends = new SessionEnds(context, this.#knowledge);
   }
 
   /** Begins a session. `algorithm` is what the client announced it will commit with. */
   async start(name: RepositoryName, algorithm?: DigestAlgorithm): Promise<UploadSession> {
     const { driver } = this.#context;
-    let begun = await this.#shelf.take(name);
+    let begun = await this.#ends.spare(name);
     if (begun === undefined) {
       begun = { id: this.#context.newId(), startedAtMs: this.#context.now() };
       await putStartedAt(driver, name, begun.id, begun.startedAtMs);
@@ -109,7 +103,7 @@ export class UploadSessions {
    */
   async status(name: RepositoryName, id: string, acknowledgedBytes = 0): Promise<UploadSession> {
     const { driver } = this.#context;
-    if (this.#ended.has(id)) {
+    if (this.#ends.has(id)) {
       throw uploadUnknown();
     }
     const known = this.#startedAtMs.get(id);
@@ -178,7 +172,7 @@ export class UploadSessions {
       if (hasBody && held.sizeBytes === 0 && this.#canPutInPlace(digest)) {
         // As containerd pushes. A body that is cut short or wrong leaves the session as it was: at its start.
         const facts = await this.#putInPlace(name, body, digest);
-        await this.#end(held);
+        await this.#ends.end(held);
         return facts;
       }
       const session = hasBody ? await this.#append(held, claim, body) : held;
@@ -204,7 +198,7 @@ export class UploadSessions {
       const claim = { offset: 0, startedAtMs: session.startedAtMs };
       return await this.commit(name, session.id, claim, body, digest);
     } catch (error) {
-      await this.#discard(name, session.id);
+      await this.#ends.discard(name, session.id);
       throw error;
     }
   }
@@ -213,15 +207,14 @@ export class UploadSessions {
   cancel(name: RepositoryName, id: string, claim: UploadClaim): Promise<void> {
     return this.#exclusively(name, id, claim, async () => {
       await this.#require(name, id, claim);
-      await this.#discard(name, id);
+      await this.#ends.discard(name, id);
     });
   }
 
   /** Resolves when sessions that ended are also gone from storage. */
   async settle(): Promise<void> {
     await this.#knowledge.settle();
-    await Promise.all(this.#cleanups.values());
-    await this.#shelf.clear();
+    await this.#ends.settle();
   }
 
   /** Runs `work` as the session's only writer; a second one is told where the upload stands. */
@@ -317,9 +310,9 @@ export class UploadSessions {
       await this.#append(session, claim, smallBody(bytes));
       throw digestMismatch(digest);
     }
-    const next = await this.#next(session);
+    const next = await this.#ends.next(session);
     const facts = await this.#store(session.name, bytes, digest, next?.step);
-    await this.#end(session, next?.spare);
+    await this.#ends.end(session, next?.spare);
     return facts;
   }
 
@@ -371,7 +364,7 @@ export class UploadSessions {
     }
     const stored = digestOf(canonicalAlgorithm, digests.sha256);
     const [dataSteps, movesData] = await this.#dataSteps(session, stored, existing);
-    const next = movesData ? await this.#next(session) : undefined;
+    const next = movesData ? await this.#ends.next(session) : undefined;
     const links = linkSteps(name, stored, digest);
     if (this.#knowledge.hasLink(session)) {
       const from = uploadLinkPath(name, session.id);
@@ -382,7 +375,7 @@ export class UploadSessions {
       ...links,
       ...(next === undefined ? [] : [next.step]),
     ]);
-    await this.#end(session, next?.spare);
+    await this.#ends.end(session, next?.spare);
     return this.#committed(name, digest, { digest: stored, sizeBytes });
   }
 
@@ -413,57 +406,6 @@ export class UploadSessions {
   async #committed(name: RepositoryName, digest: Digest, facts: BlobFacts): Promise<BlobFacts> {
     await noteStored(this.#context, name, digest, facts);
     return facts;
-  }
-
-  /** What becomes of the folder of a session whose data is about to leave it; `undefined`: it is to be removed. */
-  async #next(session: UploadSession): Promise<{ step: WriteStep; spare: Spare } | undefined> {
-    const { name, id, startedAtMs } = session;
-    if (!(await this.#knowledge.leavesBare(session))) {
-      return undefined;
-    }
-    const spare = { id: this.#context.newId(), startedAtMs };
-    const step = this.#shelf.step(name, id, spare.id);
-    return step && { step, spare };
-  }
-
-  /**
-   * The session is over for every later request; its files go in the background, up to a bound.
-   *
-   * @param spare  What its folder has become.
-   */
-  async #end(session: UploadSession, spare?: Spare): Promise<void> {
-    const { logger } = this.#context;
-    const { name, id } = session;
-    this.#ended.set(ownText(id), true);
-    const cleanup = this.#knowledge
-      .forget(id)
-      .then(() => this.#tidy(session, spare))
-      .catch((error: unknown) => {
-        logger.warn('could not remove a finished upload session; purging will', {
-          name,
-          id,
-          error,
-        });
-      })
-      .finally(() => {
-        void this.#cleanups.take(number);
-      });
-    const number = this.#cleanups.add(cleanup);
-    if (this.#cleanups.size > maxCleanups) {
-      await cleanup;
-    }
-  }
-
-  #tidy({ name, id }: UploadSession, spare: Spare | undefined): Promise<void> {
-    return spare === undefined
-      ? deleteSession(this.#context.driver, name, id)
-      : this.#shelf.keep(name, spare);
-  }
-
-  async #discard(name: RepositoryName, id: string): Promise<void> {
-    this.#ended.set(ownText(id), true);
-    await this.#knowledge.forget(id);
-    await deleteSession(this.#context.driver, name, id);
   }
 }
 
