@@ -284,7 +284,7 @@ export class UploadSessions {
         body,
       );
     } catch (error) {
-      if (isOffsetMismatch(error)) {
+      if (isOffsetMismatch(error) || hasCode(error, DriverCode.conflict)) {
         // Another instance wrote, or ended the session.
         throw new UploadRangeError(await this.status(name, id, session.sizeBytes));
       }

@@ -247,7 +247,11 @@ export interface RedirectRequest {
 export interface FileWriter {
   /** Bytes accepted so far, earlier appends and buffered ones included. */
   readonly sizeBytes: number;
-  /** Resolves when `bytes` may be reused. At most one call in flight. */
+  /**
+   * Resolves when `bytes` may be reused. At most one call in flight.
+   * @throws PathNotFoundError, `DRIVER_UPLOAD_CONFLICT` when another process ended the upload, or wrote to it, meanwhile
+   *   (plain files; elsewhere the end tells): `bytes` are not in it
+   */
   write(bytes: Uint8Array): Promise<void>;
   close(): Promise<void>;
   /**
@@ -290,6 +294,8 @@ export const DriverCode = {
   invalidPath: 'DRIVER_INVALID_PATH',
   invalidOffset: 'DRIVER_INVALID_OFFSET',
   unsupported: 'DRIVER_UNSUPPORTED',
+  /** Another process wrote to the same upload at the same time. */
+  conflict: 'DRIVER_UPLOAD_CONFLICT',
   /** The service or disk does not answer, or asks to slow down. Retryable. Becomes 503. */
   unavailable: 'DRIVER_UNAVAILABLE',
   /** Disk or quota full. Becomes 507. */

@@ -44,12 +44,13 @@ const directWriteBytes = 256 * 1024;
 const { constants } = fs;
 
 export const openFlags: Readonly<
-  Record<'read' | 'createNew' | 'createOrTruncate' | 'createOrKeep' | 'write', number>
+  Record<'read' | 'createNew' | 'createOrTruncate' | 'createOrAppend' | 'write', number>
 > = {
   read: constants.O_RDONLY,
   createNew: constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL,
   createOrTruncate: constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC,
-  createOrKeep: constants.O_WRONLY | constants.O_CREAT,
+  /** Whatever position a write names, its bytes go to the end. */
+  createOrAppend: constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND,
   write: constants.O_WRONLY,
 };
 
@@ -96,6 +97,18 @@ export function openDirectory(directory: string): number {
   return fs.openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY);
 }
 
+/** Where an open file is now, however it was renamed since; `undefined` when it was removed, or nobody can tell. */
+export function pathOfOpen(fd: number): string | undefined {
+  try {
+    const file = fs.readlinkSync(`/proc/self/fd/${fd}`);
+    const { dev, ino } = fs.fstatSync(fd);
+    const there = fs.statSync(file);
+    return there.dev === dev && there.ino === ino ? file : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** A file opened for writes at its end. */
 export interface AppendedFile {
   readonly fd: number;
@@ -109,7 +122,8 @@ export interface AppendedFile {
  * @param syncs  What is written is durable when the write returns.
  */
 export function openToAppend(file: string, syncs: boolean): AppendedFile {
-  const fd = fs.openSync(file, constants.O_WRONLY | (syncs ? constants.O_DSYNC : 0));
+  const flags = constants.O_WRONLY | constants.O_APPEND | (syncs ? constants.O_DSYNC : 0);
+  const fd = fs.openSync(file, flags);
   try {
     const { dev, ino } = fs.fstatSync(fd);
     return { fd, dev, ino };

@@ -82,6 +82,11 @@ export function toDriverError(error: unknown, path: string): unknown {
   );
 }
 
+/** Bytes of another process came between: the upload at `path` holds more than its writer knows of. */
+export function uploadConflict(path: string): DriverError {
+  return new DriverError(driverName, DriverCode.conflict, `another writer was at ${path}`);
+}
+
 /** Awaits `work` and translates what it throws. */
 export async function translating<T>(path: string, work: Promise<T>): Promise<T> {
   try {

@@ -3,9 +3,10 @@
  * that writes and syncs (O_DSYNC), while opening, writing and syncing on the storage thread wake four threads for it,
  * which took more than half of a chunk's processor time (bench/chunks.ts).
  *
- * Another process may end the upload, or move its file to where it is a blob, at any time. So before and after each
- * write the path must still lead to the open file, and before it that must hold as many bytes as the caller says. Used
- * by driver.ts alone, and only where glances are (glances.ts): on local file systems that answer at once.
+ * Another process may write to the upload, end it, or move its file to where it is a blob, at any time. So before and
+ * after each write the path must still lead to the open file, which must hold as many bytes as the caller says, and
+ * these more; else what came too late is taken back (late-bytes.ts). Used by driver.ts alone, and only where glances are
+ * (glances.ts): on local file systems that answer at once.
  */
 
 import type { Stats } from 'node:fs';
@@ -14,12 +15,14 @@ import {
   closeFile,
   closeUnsynced,
   openToAppend,
-  truncateTo,
+  statNow,
+  statOpened,
   writeAllAt,
   writeAllNow,
 } from './file-calls.ts';
-import { fileError, translating } from './file-error.ts';
+import { fileError, translating, uploadConflict } from './file-error.ts';
 import type { Glances } from './glances.ts';
+import { cutOwnTail, takeBackFromBlob } from './late-bytes.ts';
 import { Waits } from './waits.ts';
 
 /** Files kept open; the one that waited longest for its next chunk goes first. */
@@ -56,7 +59,8 @@ export class OpenUploads {
    * left to the end of the upload.
    *
    * @returns false, with nothing written, when it cannot be done here or there is something else at `path`
-   * @throws driver errors, with the file cut back to `offset`; PathNotFoundError also when the upload ended meanwhile
+   * @throws driver errors, with the file cut back to `offset`; PathNotFoundError also when the upload ended meanwhile,
+   *   `DRIVER_UPLOAD_CONFLICT` when another process wrote to it
    */
   async append(path: string, offset: number, bytes: Uint8Array): Promise<boolean> {
     if (bytes.length === 0) {
@@ -103,15 +107,32 @@ export class OpenUploads {
       await this.#store(upload, offset, bytes);
       const facts = this.#glances.fresh(path);
       if (facts !== undefined && !isSame(upload, facts)) {
-        // Ended by another process since the first look. Its blob, if it is one now, was checked without these bytes.
+        // Ended by another process since the first look.
         throw fileError('ENOENT', 'write');
       }
+      if (facts !== undefined && facts.size > offset + bytes.length) {
+        throw uploadConflict(path);
+      }
     } catch (error) {
-      await truncateTo(upload.fd, offset).catch(() => {
+      await this.#takeBack(upload, path, offset, bytes).catch(() => {
         // The disk is failing; the digest check before any commit still stands between the file and a blob.
       });
       await closeUnsynced(upload.fd);
       throw error;
+    }
+  }
+
+  async #takeBack(
+    upload: AppendedFile,
+    path: string,
+    offset: number,
+    bytes: Uint8Array,
+  ): Promise<void> {
+    const { size } = await statOpened(upload.fd);
+    if (isSame(upload, statNow(this.#root + path) ?? null)) {
+      await cutOwnTail(upload.fd, bytes, offset, size);
+    } else {
+      await takeBackFromBlob(upload.fd, [offset, size - bytes.length]);
     }
   }
 
@@ -177,6 +198,6 @@ export class OpenUploads {
   }
 }
 
-function isSame(upload: AppendedFile, facts: Stats | null): boolean {
+function isSame(upload: AppendedFile, facts: Stats | null): facts is Stats {
   return facts !== null && upload.dev === facts.dev && upload.ino === facts.ino;
 }

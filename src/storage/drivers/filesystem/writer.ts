@@ -8,6 +8,10 @@
  * After a failed sync the kernel may have dropped the pages, so the file is cut back to what was durable before: a
  * session goes on from bytes that are really there. Where uploads are synced at their end alone (`syncsAtClose` false)
  * nobody knows what was, so then the upload goes (unsynced-uploads.ts).
+ *
+ * Other processes may write to the same upload, or make a blob of it, although its client should ask for one thing at a
+ * time: one that gave up waiting asks another instance. So each write appends, whatever is there, and then looks whether
+ * it was alone; what came too late is taken back (late-bytes.ts).
  */
 
 import { dirname } from 'node:path';
@@ -21,6 +25,7 @@ import {
   openFlags,
   openNow,
   removeFile,
+  statNow,
   statOpened,
   syncData,
   truncateTo,
@@ -28,10 +33,13 @@ import {
   writeAllHere,
   writeAllNow,
 } from './file-calls.ts';
-import { errnoOf, toDriverError } from './file-error.ts';
+import { errnoOf, fileError, toDriverError, uploadConflict } from './file-error.ts';
+import { cutOwnTail, takeBackFromBlob } from './late-bytes.ts';
 import { dropUpload } from './unsynced-uploads.ts';
 
 const earlySyncBytes = 8 * 1024 * 1024;
+/** After so long since it last looked, a writer looks whether the upload is still there before it writes. */
+const lookAgainMs = 5;
 
 /**
  * Of this thread. One stream alone is fastest when the page cache takes a piece in on another thread while it is hashed
@@ -62,7 +70,7 @@ export async function openFileWriter(
     );
     return new FilesystemWriter(target, directories, fd, 0);
   }
-  const fd = await openFile(target.file, openFlags.createOrKeep);
+  const fd = await openFile(target.file, openFlags.createOrAppend);
   try {
     return new FilesystemWriter(target, directories, fd, (await statOpened(fd)).size);
   } catch (error) {
@@ -107,8 +115,11 @@ class FilesystemWriter implements FileWriter {
   #sizeBytes: number;
   #durableBytes: number;
   #isFdClosed = false;
-  /** A failed write may have left bytes behind `sizeBytes`. */
-  #hasTornTail = false;
+  /** What a failed write was to store: some of it may lie behind `sizeBytes`. */
+  #tornTail: Uint8Array | undefined;
+  /** Others wrote too, or ended the upload: what lies in the file is no longer this writer's to cut. */
+  #isShared = false;
+  #lookedAtMs = performance.now();
   #writing: Promise<void> | undefined;
   #earlySync: Promise<void> | undefined;
   #syncFailure: { readonly error: unknown } | undefined;
@@ -142,6 +153,9 @@ class FilesystemWriter implements FileWriter {
       throw new TypeError('overlapping writes to one upload');
     }
     this.#throwSyncFailure();
+    if (performance.now() - this.#lookedAtMs > lookAgainMs) {
+      this.#look();
+    }
     this.#writing =
       openWriters > 1
         ? writeAllHere(this.#fd, bytes, this.#sizeBytes)
@@ -149,11 +163,12 @@ class FilesystemWriter implements FileWriter {
     try {
       await this.#writing;
     } catch (error) {
-      this.#hasTornTail = true;
+      this.#tornTail = Buffer.from(bytes);
       throw toDriverError(error, this.#target.path);
     } finally {
       this.#writing = undefined;
     }
+    await this.#assertAlone(bytes);
     this.#sizeBytes += bytes.length;
     if (
       this.#earlySync === undefined &&
@@ -208,9 +223,7 @@ class FilesystemWriter implements FileWriter {
   }
 
   async #closeUnsynced(): Promise<void> {
-    if (this.#hasTornTail) {
-      await truncateTo(this.#fd, this.#sizeBytes);
-    }
+    await this.#cutTornTail();
     this.#isFdClosed = true;
     await closeWritten(this.#fd);
   }
@@ -223,7 +236,7 @@ class FilesystemWriter implements FileWriter {
       });
     }
     if (this.#target.syncsAtClose) {
-      await truncateTo(this.#fd, this.#durableBytes).catch(() => {
+      await this.#cutToDurable().catch(() => {
         // The disk is failing; the digest check before any commit still stands between the file and a blob.
       });
     } else {
@@ -235,9 +248,7 @@ class FilesystemWriter implements FileWriter {
   }
 
   async #syncRest(): Promise<void> {
-    if (this.#hasTornTail) {
-      await truncateTo(this.#fd, this.#sizeBytes);
-    }
+    const isCut = await this.#cutTornTail();
     if (this.#isNew || this.#companion !== undefined) {
       const companion = this.#companion && writeCompanion(this.#companion);
       await allDone([
@@ -245,10 +256,77 @@ class FilesystemWriter implements FileWriter {
         this.#directories.sync([dirname(this.#target.file)]),
         ...(companion === undefined ? [] : [syncAndClose(companion)]),
       ]);
-    } else if (this.#hasTornTail || this.#sizeBytes > this.#durableBytes) {
+    } else if (isCut || this.#sizeBytes > this.#durableBytes) {
       await syncData(this.#fd);
     }
     this.#durableBytes = this.#sizeBytes;
+  }
+
+  /** Size of what is at the upload's path. @throws PathNotFoundError when another process has ended it */
+  #look(): number {
+    try {
+      const facts = statNow(this.#target.file);
+      this.#lookedAtMs = performance.now();
+      if (facts === undefined) {
+        this.#isShared = true;
+        throw fileError('ENOENT', 'write');
+      }
+      return facts.size;
+    } catch (error) {
+      throw toDriverError(error, this.#target.path);
+    }
+  }
+
+  /**
+   * For bytes that were just written. A file that looks shorter than it is (network file systems) says nothing.
+   *
+   * @throws PathNotFoundError, `DRIVER_UPLOAD_CONFLICT`
+   */
+  async #assertAlone(bytes: Uint8Array): Promise<void> {
+    let size: number;
+    try {
+      size = this.#look();
+    } catch (error) {
+      const held = (await statOpened(this.#fd)).size;
+      await takeBackFromBlob(this.#fd, [this.#sizeBytes, held - bytes.length]);
+      throw error;
+    }
+    if (size > this.#sizeBytes + bytes.length) {
+      this.#isShared = true;
+      await cutOwnTail(this.#fd, bytes, this.#sizeBytes, size);
+      throw uploadConflict(this.#target.path);
+    }
+  }
+
+  /** True: something was cut. */
+  async #cutTornTail(): Promise<boolean> {
+    const torn = this.#tornTail;
+    if (torn === undefined) {
+      return false;
+    }
+    this.#tornTail = undefined;
+    const { size } = await statOpened(this.#fd);
+    await (this.#isGone()
+      ? takeBackFromBlob(this.#fd, [this.#sizeBytes])
+      : cutOwnTail(this.#fd, torn, this.#sizeBytes, size));
+    return true;
+  }
+
+  async #cutToDurable(): Promise<void> {
+    await this.#cutTornTail();
+    const { size } = await statOpened(this.#fd);
+    if (!this.#isShared && !this.#isGone() && size === this.#sizeBytes) {
+      await truncateTo(this.#fd, this.#durableBytes);
+    }
+  }
+
+  #isGone(): boolean {
+    try {
+      return statNow(this.#target.file) === undefined;
+    } catch {
+      // The disk is failing: then nobody has moved it either.
+      return false;
+    }
   }
 
   #leave(state: Exclude<State, 'open'>): void {

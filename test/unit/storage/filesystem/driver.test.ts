@@ -2,13 +2,14 @@
 
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { readAll } from '../../../../src/bytes.ts';
 import { ClientGoneError } from '../../../../src/errors.ts';
 import type { StorageDriver, WriteStep } from '../../../../src/storage/driver.ts';
 import { createFilesystemDriver } from '../../../../src/storage/drivers/filesystem/driver.ts';
-import { noise } from '../../../support/bytes.ts';
+import { noise, sha256 } from '../../../support/bytes.ts';
 import { openHandlesBelow } from '../../../support/open-handles.ts';
 import { type TempFolder, tempFolder } from '../../../support/temp-folder.ts';
 
@@ -80,6 +81,74 @@ it('goes on with an upload whose file another process began, or has not made yet
     await writer.close();
     expect(fs.readFileSync(root + path, 'utf8')).toBe(expected);
   }
+});
+
+/** Moves an upload to where it is a blob, and gives its file. */
+function commitElsewhere(path: string): string {
+  const hex = sha256(fs.readFileSync(root + path));
+  const place = `${root}/blobs/sha256/${hex.slice(0, 2)}/${hex}`;
+  fs.mkdirSync(place, { recursive: true });
+  fs.renameSync(root + path, `${place}/data`);
+  return `${place}/data`;
+}
+
+it('writes nothing to a blob that another process made of the upload', async () => {
+  const driver = aDriver();
+  await driver.put('/up/data', 'whole');
+  const writer = await driver.openWriter('/up/data', { append: true });
+  const blob = commitElsewhere('/up/data');
+  await delay(20);
+  await expect(writer.write(Buffer.from('late'))).rejects.toMatchObject({
+    code: 'DRIVER_PATH_NOT_FOUND',
+  });
+  await writer.close().catch(() => {});
+  expect(fs.readFileSync(blob, 'utf8')).toBe('whole');
+});
+
+it.each([
+  ['nothing else', ''],
+  ['the same bytes', 'late'],
+  ['other bytes', 'other bytes'],
+])('takes back from a blob what it wrote too late, where others wrote %s', async (_, others) => {
+  const driver = aDriver();
+  await driver.put('/up/data', 'whole');
+  const writer = await driver.openWriter('/up/data', { append: true });
+  // It has just looked: no time for a second look.
+  fs.appendFileSync(`${root}/up/data`, others);
+  const blob = commitElsewhere('/up/data');
+  await expect(writer.write(Buffer.from('late'))).rejects.toMatchObject({
+    code: 'DRIVER_PATH_NOT_FOUND',
+  });
+  await writer.close().catch(() => {});
+  expect(fs.readFileSync(blob, 'utf8')).toBe(`whole${others}`);
+});
+
+it('leaves to another writer of the same upload what that has stored', async () => {
+  const driver = aDriver();
+  await driver.put('/up/data', 'begun ');
+  const [one, other] = await Promise.all(
+    [1, 2].map(() => driver.openWriter('/up/data', { append: true })),
+  );
+  await one?.write(Buffer.from('one'));
+  await expect(other?.write(Buffer.from('other'))).rejects.toMatchObject({
+    code: 'DRIVER_UPLOAD_CONFLICT',
+  });
+  await other?.close().catch(() => {});
+  await one?.close();
+  expect(fs.readFileSync(`${root}/up/data`, 'utf8')).toBe('begun one');
+});
+
+it('notices another writer in the middle of its own bytes', async () => {
+  const driver = aDriver();
+  await driver.put('/up/data', '');
+  const writer = await driver.openWriter('/up/data', { append: true });
+  await writer.write(Buffer.from('one '));
+  fs.appendFileSync(`${root}/up/data`, 'x');
+  await expect(writer.write(Buffer.from('two'))).rejects.toMatchObject({
+    code: 'DRIVER_UPLOAD_CONFLICT',
+  });
+  await writer.close().catch(() => {});
+  expect(fs.readFileSync(`${root}/up/data`, 'utf8')).toBe('one x');
 });
 
 it('sees at once what other processes put, however often it has read before', async () => {

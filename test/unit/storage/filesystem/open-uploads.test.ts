@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Glances } from '../../../../src/storage/drivers/filesystem/glances.ts';
 import { OpenUploads } from '../../../../src/storage/drivers/filesystem/open-uploads.ts';
-import { noise } from '../../../support/bytes.ts';
+import { noise, sha256 } from '../../../support/bytes.ts';
 import { type TempFolder, tempFolder } from '../../../support/temp-folder.ts';
 
 let folder: TempFolder;
@@ -111,15 +111,45 @@ it.each(endings)('writes no byte more when the file is %s', async (_, end) => {
   expect(openFiles()).toBe(0);
 });
 
-it('takes back what it wrote while the file became a blob', async () => {
+/** The file becomes the blob of what it holds. */
+function commit(): string {
+  const hex = sha256(fs.readFileSync(folder.path + path));
+  const place = `${folder.path}/blobs/sha256/${hex.slice(0, 2)}/${hex}`;
+  fs.mkdirSync(place, { recursive: true });
+  fs.renameSync(folder.path + path, `${place}/data`);
+  return `${place}/data`;
+}
+
+it.each([
+  ['without it', (): void => {}],
+  ['with the same chunk, sent again to another process', (): void => append(first)],
+  ['with another chunk', (): void => append(second)],
+  ['with a longer one', (): void => append(Buffer.concat([first, second]))],
+])('takes back what it wrote when the file became a blob meanwhile, %s', async (_, change) => {
   await uploads.append(path, 1000, second);
   const appending = uploads.append(path, 4000, first);
   // It has looked, and waits for the disk.
-  fs.renameSync(folder.path + path, blob());
+  change();
+  const content = fs.readFileSync(folder.path + path);
+  const place = commit();
   await expect(appending).rejects.toMatchObject({ code: 'DRIVER_PATH_NOT_FOUND' });
-  expect(fs.readFileSync(blob()).equals(Buffer.concat([first, second]))).toBe(true);
+  expect(fs.readFileSync(place).equals(content)).toBe(true);
   expect(openFiles()).toBe(0);
 });
+
+it('takes back what it wrote behind bytes of another process, which stay', async () => {
+  await uploads.append(path, 1000, second);
+  const appending = uploads.append(path, 4000, first);
+  append(first);
+  await expect(appending).rejects.toMatchObject({ code: 'DRIVER_UPLOAD_CONFLICT' });
+  const stored = fs.readFileSync(folder.path + path);
+  expect(stored.equals(Buffer.concat([first, second, first]))).toBe(true);
+  expect(openFiles()).toBe(0);
+});
+
+function append(bytes: Buffer): void {
+  fs.appendFileSync(folder.path + path, bytes);
+}
 
 it('closes the file that is forgotten, by its own path or by that of its folder', async () => {
   for (const forgotten of [path, '/one']) {
