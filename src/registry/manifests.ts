@@ -105,10 +105,11 @@ function revisionSteps(name: RepositoryName, stored: Digest, asked: Digest): Wri
 }
 
 function tagSteps(name: RepositoryName, tag: Tag, digest: Digest): WriteStep[] {
+  const link = { kind: 'put', content: digest, showsFolder: true } as const;
   return [
     // History that only garbage collection reads: not worth four of the eleven syncs that a tag takes.
-    { kind: 'put', path: tagIndexLinkPath(name, tag, digest), content: digest, durable: false },
-    { kind: 'put', path: tagLinkPath(name, tag), content: digest },
+    { ...link, path: tagIndexLinkPath(name, tag, digest), durable: false },
+    { ...link, path: tagLinkPath(name, tag) },
   ];
 }
 

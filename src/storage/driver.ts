@@ -78,6 +78,8 @@ export type WriteStep =
       readonly content: Uint8Array | string;
       /** False: a power cut may undo it, as with `put`; it is still seen whole or not at all. */
       readonly durable?: boolean;
+      /** The folder alone shows in listings (a tag): it is made as late as can be, for a crash leaves it. */
+      readonly showsFolder?: boolean;
     }
   /** Replaces `to`. With `keepExisting`, an existing `to` stays and `from` is left alone. */
   | {

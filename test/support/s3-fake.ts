@@ -62,6 +62,10 @@ export interface FakeRules {
   refusesChecksums?: boolean;
   /** DeleteObjects: 501. */
   refusesBatches?: boolean;
+  /** Conditional puts are answered as AWS did before it had them. */
+  refusesConditions?: boolean;
+  /** As Ceph: the ETag of `If-Match` is wanted without its quotes. */
+  comparesBareEtags?: boolean;
   /** DeleteObjects without a right Content-MD5: 400. */
   demandsContentMd5?: boolean;
   /** ListMultipartUploads shows nothing. */
@@ -295,9 +299,13 @@ export class S3Fake {
       case 'GetObject':
       case 'HeadObject':
         return this.#read(exchange);
-      case 'PutObject':
-        this.store(exchange.key, exchange.body);
-        return { status: 200, headers: { etag: md5(exchange.body) } };
+      case 'PutObject': {
+        const refusal = this.#refusesPut(exchange);
+        if (refusal === undefined) {
+          this.store(exchange.key, exchange.body);
+        }
+        return refusal ?? { status: 200, headers: { etag: md5(exchange.body) } };
+      }
       case 'CopyObject':
         return this.#copy(exchange);
       case 'DeleteObject':
@@ -413,6 +421,24 @@ export class S3Fake {
           headers: { ...facts, 'content-range': `bytes ${first}-${last}/${size}` },
           body: object.body.subarray(first, last + 1),
         };
+  }
+
+  /** What a put wants to be there, or not to be. */
+  #refusesPut({ key, headers }: Exchange): Answer | undefined {
+    const object = this.objects.get(key);
+    const wanted = headers['if-match'];
+    if (wanted === undefined && headers['if-none-match'] === undefined) {
+      return undefined;
+    }
+    if (this.rules.refusesConditions) {
+      return failure(501, 'NotImplemented');
+    }
+    if (wanted !== undefined && object === undefined) {
+      return failure(404, 'NoSuchKey');
+    }
+    const etag = this.rules.comparesBareEtags ? object?.etag.replaceAll('"', '') : object?.etag;
+    const isMet = wanted === undefined ? object === undefined : wanted === etag;
+    return isMet ? undefined : failure(412, 'PreconditionFailed');
   }
 
   #copy({ key, headers }: Exchange): Answer {

@@ -48,6 +48,10 @@ export async function applySteps(parts: ApplyParts, steps: readonly WriteStep[])
     );
   } catch (error) {
     await dropTemps(all);
+    for (const { folder, tempFolder } of all) {
+      directories.removeNew(folder);
+      directories.removeNew(tempFolder);
+    }
     giveBack(directories, all, recycling);
     throw toDriverError(error, all[0]?.path ?? '/');
   }
@@ -113,6 +117,7 @@ function toPrepared(
     path,
     target,
     folder: dirname(target),
+    tempFolder: tempFolderOf(parts.directories, step, dirname(target), earlier),
     isFirstThere: earlier.every((other) => other.path !== path),
     source: step.kind === 'move' ? parts.toFile(step.from) : '',
     takes: mayTake ? parts.toFile(recycling.from) : undefined,
@@ -122,6 +127,18 @@ function toPrepared(
     fd: undefined,
     isNewFolder: false,
   };
+}
+
+/** The folder of the step before it lies on the same mount: both are of one repository. */
+function tempFolderOf(
+  directories: Directories,
+  step: Prepared['step'],
+  folder: string,
+  earlier: readonly Prepared[],
+): string {
+  const before = earlier.at(-1);
+  const isLast = step.kind === 'put' && step.showsFolder === true && !directories.isThere(folder);
+  return isLast && before?.step.kind === 'put' ? before.tempFolder : folder;
 }
 
 /** Makes the folder, and writes the temp file of a put. */

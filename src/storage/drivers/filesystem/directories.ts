@@ -10,7 +10,13 @@
  */
 
 import { dirname } from 'node:path';
-import { isMemoryDevice, makeDirectoryNow, memoryDeviceOf, renameNow } from './file-calls.ts';
+import {
+  isMemoryDevice,
+  makeDirectoryNow,
+  memoryDeviceOf,
+  removeDirectoryNow,
+  renameNow,
+} from './file-calls.ts';
 import { errnoOf } from './file-error.ts';
 import { DirectorySyncs, type SyncDone } from './sync-dirs.ts';
 
@@ -53,6 +59,30 @@ export class Directories {
   /** Makes `directory` and its parents unless it is known to be there. True: this very call made it, so it was empty. */
   make(directory: string): boolean {
     return this.#make(this.#folder(directory));
+  }
+
+  /** Whether it is known to be there, without a look. */
+  isThere(directory: string): boolean {
+    return this.#folders.get(directory)?.isThere === true;
+  }
+
+  /**
+   * Removes `directory`, and then its parents, as far as they were made here, are not durable yet and hold nothing: after
+   * a failure they would show what never was. Another commit that counts on one of them makes it again.
+   */
+  removeNew(directory: string): void {
+    let folder = this.#folders.get(directory);
+    while (folder?.isThere && folder.debt !== 0) {
+      try {
+        removeDirectoryNow(folder.path);
+      } catch {
+        // Somebody uses it.
+        return;
+      }
+      folder.isThere = false;
+      this.#settle(folder);
+      folder = folder.parent;
+    }
   }
 
   /** Drops the belief that `directory` is there, after a call found it missing. */

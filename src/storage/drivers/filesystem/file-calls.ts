@@ -272,6 +272,10 @@ export function makeDirectoryNow(directory: string): void {
   fs.mkdirSync(directory, directoryMode);
 }
 
+export function removeDirectoryNow(directory: string): void {
+  fs.rmdirSync(directory);
+}
+
 export function removeDirectory(directory: string): Promise<void> {
   if (!isMainThread) {
     return direct(() => fs.rmdirSync(directory));

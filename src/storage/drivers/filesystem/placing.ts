@@ -55,7 +55,11 @@ function placeNow(directories: Directories, one: Prepared): boolean {
         renameNow(source, target);
       }
     } else if (temp !== undefined) {
-      renameNow(temp, target);
+      if (one.tempFolder === one.folder) {
+        renameNow(temp, target);
+      } else {
+        directories.within(one.folder, () => renameNow(temp, target));
+      }
       one.temp = undefined;
     }
     return true;
@@ -103,7 +107,7 @@ async function placeAnew(directories: Directories, one: Prepared): Promise<void>
         one.temp = undefined;
         const temp = writeTemp(directories, one, one.step);
         await syncTemps([one]);
-        renameNow(temp, one.target);
+        directories.within(one.folder, () => renameNow(temp, one.target));
         one.temp = undefined;
       }
       return;

@@ -32,6 +32,8 @@ export interface Prepared {
   readonly path: string;
   readonly target: string;
   readonly folder: string;
+  /** Where the temp file of a put goes: into `folder`, or one of an earlier step if that is to be made last. */
+  readonly tempFolder: string;
   /** No earlier step of the call has this target. */
   readonly isFirstThere: boolean;
   /** Of a move: where its file is. */
@@ -56,6 +58,10 @@ export function tempBeside(target: string): string {
   return `${target}.${randomUUID()}.tmp`;
 }
 
+function tempOf({ folder, target, tempFolder }: Prepared): string {
+  return tempBeside(tempFolder + target.slice(folder.length));
+}
+
 export function isTempName(name: string): boolean {
   return name.endsWith('.tmp') && tempName.test(name);
 }
@@ -70,12 +76,12 @@ export function writeContent(fd: number, content: Uint8Array | string): void {
 
 /** Writes the temp file of a put; it is to be synced if `fd` is left open. */
 export function writeTemp(directories: Directories, one: Prepared, step: PutStep): string {
-  const temp = tempBeside(one.target);
-  const fd = directories.within(one.folder, () => openNow(temp, openFlags.createNew));
+  const temp = tempOf(one);
+  const fd = directories.within(one.tempFolder, () => openNow(temp, openFlags.createNew));
   one.temp = temp;
   one.fd = fd;
   writeContent(fd, step.content);
-  if (!isDurable(step) || directories.isInMemory(one.folder)) {
+  if (!isDurable(step) || directories.isInMemory(one.tempFolder)) {
     one.fd = undefined;
     closeFile(fd);
   }

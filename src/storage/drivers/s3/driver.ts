@@ -103,7 +103,9 @@ export class S3Driver implements StorageDriver {
 
   put(path: string, content: Uint8Array | string): Promise<void> {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-    return this.#call('put', path, (key) => this.#store.put(key, bytes));
+    return this.#call('put', path, async (key) => {
+      await this.#store.put(key, bytes);
+    });
   }
 
   apply(steps: readonly WriteStep[]): Promise<void> {

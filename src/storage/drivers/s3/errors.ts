@@ -79,6 +79,18 @@ export function isUploadGone(error: unknown): boolean {
   return code === 'NoSuchUpload' || (status === 404 && code === 'NoSuchKey');
 }
 
+/** Another object is there than the condition of a put said, or is being put. */
+export function isConditionFailed(error: unknown): boolean {
+  const { code, status } = failureOf(error);
+  return status === 412 || code === 'PreconditionFailed' || code === 'ConditionalRequestConflict';
+}
+
+/** The service does not know conditional puts. */
+export function isConditionUnknown(error: unknown): boolean {
+  const { code, status } = failureOf(error);
+  return status === 501 || code === 'NotImplemented';
+}
+
 /** The offset lies at or past the end of the object. */
 export function isPastEnd(error: unknown): boolean {
   const { code, status } = failureOf(error);

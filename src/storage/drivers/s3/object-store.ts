@@ -34,6 +34,9 @@ export interface ObjectFacts {
   readonly etag: string;
 }
 
+/** What must be there for a put to be done: nothing, or the object of this ETag. */
+export type PutCondition = Pick<PutObjectCommandInput, 'IfMatch' | 'IfNoneMatch'>;
+
 /** The class, ACL and encryption headers, typed as the SDK's inputs want them. */
 export type WriteHeaders = Pick<
   PutObjectCommandInput,
@@ -73,31 +76,49 @@ export class ObjectStore {
     );
   }
 
-  async put(key: string, content: Uint8Array): Promise<void> {
-    await this.client.send(
+  /** @returns the object's ETag, if the service tells one */
+  async put(
+    key: string,
+    content: Uint8Array,
+    condition: PutCondition = {},
+  ): Promise<string | undefined> {
+    const output = await this.client.send(
       new PutObjectCommand({
         Bucket: this.bucket,
         Key: key,
         Body: content,
         ContentLength: content.byteLength,
+        ...condition,
         ...this.writeHeaders,
       }),
     );
+    return output.ETag;
   }
 
   /** The object, or the given range of it, empty past the end. A cut in the middle is tried again as a whole. */
   async tryGet(key: string, range?: string): Promise<Buffer | undefined> {
+    return (await this.tryGetTagged(key, range))?.bytes;
+  }
+
+  /** As `tryGet`, with the ETag that the service tells. */
+  async tryGetTagged(
+    key: string,
+    range?: string,
+  ): Promise<{ readonly bytes: Buffer; readonly etag?: string } | undefined> {
     for (let triesLeft = 3; ; triesLeft -= 1) {
       try {
         const output = await this.client.send(this.#get(key, range));
         const bytes = (await output.Body?.transformToByteArray()) ?? new Uint8Array();
-        return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+        return {
+          bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+          ...(output.ETag !== undefined && { etag: output.ETag }),
+        };
       } catch (error) {
         if (isMissing(error)) {
           return undefined;
         }
         if (isPastEnd(error)) {
-          return Buffer.alloc(0);
+          return { bytes: Buffer.alloc(0) };
         }
         // The SDK retries up to the response's headers only.
         if (triesLeft <= 1 || !isTransient(error) || failureOf(error).status !== undefined) {

@@ -115,8 +115,15 @@ async function recut(
     const parts = await copyParts(store, key, key, uploadId, ranges);
     const tail = (await store.tryGet(key, `bytes=${copiedBytes}-`)) ?? Buffer.alloc(0);
     const state = { uploadId, chunkBytes, parts };
-    await states.save(key, state, tail);
-    return { ...state, tail, hasStoredState: true, isSaved: true, hasObject: true };
+    const etag = await states.save(key, state, tail, 'none');
+    return {
+      ...state,
+      ...(etag !== undefined && { etag }),
+      tail,
+      hasStoredState: true,
+      isSaved: true,
+      hasObject: true,
+    };
   } catch (error) {
     // The object still holds every byte, so the next try starts from it.
     await store.abortUpload(key, uploadId).catch(() => undefined);

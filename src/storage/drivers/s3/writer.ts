@@ -8,6 +8,7 @@
  *   commitTo -> the same PutObject at another key, or commit and a server-side copy
  */
 
+import { hasCode } from '../../../errors.ts';
 import { DriverCode, DriverError, type FileWriter, PathNotFoundError } from '../../driver.ts';
 import { copyObject } from './copy.ts';
 import { isUploadGone, toDriverError } from './errors.ts';
@@ -16,7 +17,7 @@ import type { ObjectStore } from './object-store.ts';
 import type { PartBuffers } from './part-buffers.ts';
 import type { UploadStart } from './resume.ts';
 import { driverName, maxParts } from './settings.ts';
-import type { UploadedPart, UploadStates } from './upload-state.ts';
+import type { StateBefore, UploadedPart, UploadStates } from './upload-state.ts';
 
 /** With the buffer being filled, a writer so holds three parts at most. */
 const partsInFlight = 2;
@@ -31,6 +32,13 @@ export interface WriterTools {
 
 type WriterState = 'open' | 'closed' | 'committed' | 'cancelled';
 
+function stateBefore({ etag, hasStoredState }: UploadStart): StateBefore {
+  if (etag !== undefined) {
+    return { etag };
+  }
+  return hasStoredState ? 'unknown' : 'none';
+}
+
 export class MultipartWriter implements FileWriter {
   readonly #store: ObjectStore;
   readonly #states: UploadStates;
@@ -42,7 +50,10 @@ export class MultipartWriter implements FileWriter {
   readonly #parts: UploadedPart[];
   readonly #inFlight = new Set<Promise<void>>();
   #uploadId: string | undefined;
+  /** Begun by this writer: nobody else knows of it before a state tells. */
+  #isUploadOwn = false;
   #hasStoredState: boolean;
+  #stateBefore: StateBefore;
   readonly #hasObject: boolean;
   #buffer: Buffer | undefined;
   #filledBytes = 0;
@@ -73,6 +84,7 @@ export class MultipartWriter implements FileWriter {
     this.#startedParts = this.#parts.length;
     this.#uploadId = start.uploadId;
     this.#hasStoredState = start.hasStoredState;
+    this.#stateBefore = stateBefore(start);
     this.#hasObject = start.hasObject;
     this.#isChanged = !start.isSaved;
     this.#fill(start.tail, 0);
@@ -186,7 +198,10 @@ export class MultipartWriter implements FileWriter {
         `${this.#path}: more than ${maxParts} parts of ${this.#chunkBytes} bytes; raise chunksize`,
       );
     }
-    this.#uploadId ??= await this.#store.createUpload(this.#key);
+    if (this.#uploadId === undefined) {
+      this.#uploadId = await this.#store.createUpload(this.#key);
+      this.#isUploadOwn = true;
+    }
     while (this.#inFlight.size >= partsInFlight) {
       await Promise.race(this.#inFlight);
     }
@@ -255,7 +270,17 @@ export class MultipartWriter implements FileWriter {
       chunkBytes: this.#chunkBytes,
       parts: this.#parts,
     };
-    await this.#states.save(this.#key, state, this.#tail());
+    try {
+      const etag = await this.#states.save(this.#key, state, this.#tail(), this.#stateBefore);
+      this.#stateBefore = etag === undefined ? 'unknown' : { etag };
+    } catch (error) {
+      if (hasCode(error, DriverCode.conflict) && this.#isUploadOwn && this.#uploadId) {
+        // Should that fail too, purging finds it.
+        await this.#store.abortUpload(this.#key, this.#uploadId).catch(() => undefined);
+      }
+      throw error;
+    }
+    this.#isUploadOwn = false;
   }
 
   #tail(): Uint8Array {

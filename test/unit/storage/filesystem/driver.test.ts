@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { readAll } from '../../../../src/bytes.ts';
 import { ClientGoneError } from '../../../../src/errors.ts';
 import type { StorageDriver, WriteStep } from '../../../../src/storage/driver.ts';
@@ -151,6 +151,54 @@ it('notices another writer in the middle of its own bytes', async () => {
   expect(fs.readFileSync(`${root}/up/data`, 'utf8')).toBe('one x');
 });
 
+const tagged: readonly WriteStep[] = [
+  { kind: 'put', path: '/blobs/ab/data', content: 'manifest' },
+  { kind: 'put', path: '/repo/revisions/ab/link', content: 'ab' },
+  {
+    kind: 'put',
+    path: '/repo/tags/one/index/ab/link',
+    content: 'ab',
+    durable: false,
+    showsFolder: true,
+  },
+  { kind: 'put', path: '/repo/tags/one/current/link', content: 'ab', showsFolder: true },
+];
+
+it('makes a folder that shows in listings after all that takes its time', async () => {
+  const driver = aDriver();
+  const seen: boolean[] = [];
+  const sync = fs.fdatasync;
+  const spy = vi.spyOn(fs, 'fdatasync').mockImplementation(((fd: number, done: () => void) => {
+    seen.push(fs.existsSync(`${root}/repo/tags`));
+    sync(fd, done);
+  }) as typeof fs.fdatasync);
+  try {
+    await driver.apply(tagged);
+  } finally {
+    spy.mockRestore();
+  }
+  expect(seen.every((isThere) => !isThere)).toBe(true);
+  expect(seen.length).toBeGreaterThan(0);
+  expect((await folder.files()).sort()).toEqual(
+    tagged.map((step) => `/registry${(step as { path: string }).path}`).sort(),
+  );
+});
+
+it('leaves none of its new folders when it fails, and those of others', async () => {
+  const driver = aDriver();
+  await driver.put('/repo/tags/two/current/link', 'ab');
+  const tooLong = 'x'.repeat(300);
+  const failing: WriteStep = { kind: 'put', path: `/repo/tags/${tooLong}/link`, content: '' };
+  await expect(driver.apply([...tagged, failing])).rejects.toMatchObject({
+    code: 'DRIVER_INVALID_PATH',
+  });
+  expect(fs.readdirSync(root)).toEqual(['repo']);
+  expect(fs.readdirSync(`${root}/repo`)).toEqual(['tags']);
+  expect(fs.readdirSync(`${root}/repo/tags`)).toEqual(['two']);
+  await driver.apply(tagged);
+  expect(fs.readFileSync(`${root}/repo/tags/one/current/link`, 'utf8')).toBe('ab');
+});
+
 it('sees at once what other processes put, however often it has read before', async () => {
   const driver = aDriver();
   const other = aDriver();
@@ -229,6 +277,7 @@ it('refuses names that are too long for the file system as invalid', async () =>
   const driver = aDriver();
   const path = `/a/${'n'.repeat(256)}`;
   const refused = { code: 'DRIVER_INVALID_PATH' };
+  await driver.put('/a/b', 'x');
   await expect(driver.put(path, 'x')).rejects.toMatchObject(refused);
   await expect(driver.get(path)).rejects.toMatchObject(refused);
   await expect(driver.openWriter(path, { append: false })).rejects.toMatchObject(refused);

@@ -246,7 +246,7 @@ it('says to raise chunksize once 10,000 parts cannot hold the upload', async () 
     sizeBytes: chunkBytes,
   }));
   const states = new UploadStates(on.store);
-  await states.save(key, { uploadId, chunkBytes, parts }, new Uint8Array());
+  await states.save(key, { uploadId, chunkBytes, parts }, new Uint8Array(), 'none');
   const writer = await on.driver.openWriter(path, { append: true });
   expect(writer.sizeBytes).toBe(9_999 * chunkBytes);
   await writer.write(noise(chunkBytes));
