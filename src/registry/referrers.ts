@@ -17,9 +17,10 @@ import {
   referrersCompletePath,
   referrersOfPath,
   referrersPath,
+  revisionLinkPath,
   revisionsPath,
 } from '../storage/layout.ts';
-import { removeLink } from '../storage/link-store.ts';
+import { inspectLink, removeLink } from '../storage/link-store.ts';
 import type { RegistryContext } from './context.ts';
 import type { StoredManifest } from './manifest-cache.ts';
 import { loadManifest, resolveRevision } from './manifest-store.ts';
@@ -268,10 +269,12 @@ async function dropGoneReferrers(context: RegistryContext, name: RepositoryName)
       const entries = await listNames(context, referrersOfPath(name, subject));
       await forEachLimited(entries, parallelReads, async (entry) => {
         const referrer = tryParseDigest(entry.replace('-', ':'));
-        if (
-          referrer !== undefined &&
-          (await resolveRevision(context, name, referrer)) === undefined
-        ) {
+        if (referrer === undefined) {
+          return;
+        }
+        // A torn link is no sign of that: verify mends it.
+        const { state } = await inspectLink(context.driver, revisionLinkPath(name, referrer));
+        if (state === 'absent') {
           await removeLink(context.driver, referrerPath(name, subject, referrer));
         }
       });

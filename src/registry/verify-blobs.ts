@@ -13,11 +13,8 @@ import { blobPages } from './walk-storage.ts';
 const parallelBlobs = 4;
 
 /** @throws driver errors of listing; those of single blobs are findings */
-export async function verifyBlobs(
-  context: RegistryContext,
-  run: VerifyRun,
-  bytesPerSecond: number | undefined,
-): Promise<void> {
+export async function verifyBlobs(context: RegistryContext, run: VerifyRun): Promise<void> {
+  const { bytesPerSecond } = run;
   const share = bytesPerSecond === undefined ? undefined : bytesPerSecond / parallelBlobs;
   for await (const digests of blobPages(context.driver)) {
     await forEachLimited(digests, parallelBlobs, (digest) =>

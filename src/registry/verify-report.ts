@@ -10,8 +10,8 @@ import type { RepositoryName, Tag } from '../oci/reference.ts';
  *   unreadable-blob      storage cannot read it                    nothing
  *   dangling-link        a repository's link to a blob that is     removed: the digest stands in manifests too, and
  *                        not there                                  a push writes the link again
- *   torn-link            empty, cut short, or with a line end       written anew where the data is there, else removed
- *                        (Distribution cannot read that)
+ *   torn-link            empty, cut short, or with a line end       written anew where the data is there, removed where
+ *                        (Distribution cannot read that)            it is not; nothing where that cannot be told
  *   dangling-revision    link to a manifest that is not there       nothing: it tells what must be pushed again
  *   unreadable-manifest  not its digest's bytes, or no manifest     nothing
  *   missing-reference    a manifest needs what is not there         nothing: as above
@@ -75,6 +75,8 @@ export function newCounts(): VerifyCounts {
 /** Where findings go, one by one: nothing is kept, however many there are. */
 export interface VerifyRun {
   readonly repair: boolean;
+  /** Bytes hashed per second, over all blobs; `undefined`: as fast as it goes. */
+  readonly bytesPerSecond: number | undefined;
   readonly counts: VerifyCounts;
   found(finding: Finding): void;
 }

@@ -1,10 +1,8 @@
 /** Checks one repository: its links, manifests and what they need, tags, and upload sessions. */
 
-import { hasCode } from '../errors.ts';
-import { algorithmOf, canonicalAlgorithm, type Digest, tryParseDigest } from '../oci/digest.ts';
+import { algorithmOf, canonicalAlgorithm, type Digest } from '../oci/digest.ts';
 import { parseStoredManifest } from '../oci/manifest.ts';
 import { type RepositoryName, tryParseTag } from '../oci/reference.ts';
-import { DriverCode } from '../storage/driver.ts';
 import {
   blobDataPath,
   layerLinkPath,
@@ -16,8 +14,9 @@ import {
   uploadPath,
   uploadsPath,
 } from '../storage/layout.ts';
-import { removeLink } from '../storage/link-store.ts';
+import { inspectLink, removeLink } from '../storage/link-store.ts';
 import { deleteSession, getStartedAt } from '../storage/upload-store.ts';
+import { AliasSearch } from './alias-search.ts';
 import type { RegistryContext } from './context.ts';
 import { checkReferences, ManifestReferencesError } from './manifest-checks.ts';
 import { loadManifest, resolveRevision } from './manifest-store.ts';
@@ -43,20 +42,17 @@ export async function verifyRepository(
 /** What a finding is about. */
 type Named = Pick<Finding, 'digest' | 'tag'>;
 
-/** How a link file reads. */
-type Link =
-  | { readonly state: 'absent' | 'torn' }
-  | { readonly state: 'good' | 'line-end'; readonly target: Digest };
-
 class RepositoryCheck {
   readonly #context: RegistryContext;
   readonly #run: VerifyRun;
   readonly #name: RepositoryName;
+  readonly #aliases: AliasSearch;
 
   constructor(context: RegistryContext, run: VerifyRun, name: RepositoryName) {
     this.#context = context;
     this.#run = run;
     this.#name = name;
+    this.#aliases = new AliasSearch(context, run.bytesPerSecond);
   }
 
   async all(uploadAgeMs: number): Promise<void> {
@@ -81,7 +77,7 @@ class RepositoryCheck {
 
   async #layer(digest: Digest): Promise<void> {
     const path = layerLinkPath(this.#name, digest);
-    const link = await this.#link(path, digest);
+    const link = await this.#link(path, digest, layersPath(this.#name));
     if (link === undefined || (await this.#hasData(link))) {
       return;
     }
@@ -97,7 +93,7 @@ class RepositoryCheck {
 
   async #revision(digest: Digest): Promise<void> {
     const path = revisionLinkPath(this.#name, digest);
-    const stored = await this.#link(path, digest);
+    const stored = await this.#link(path, digest, revisionsPath(this.#name));
     if (stored === undefined) {
       return;
     }
@@ -133,7 +129,7 @@ class RepositoryCheck {
     }
     this.#run.counts.tags += 1;
     const path = tagLinkPath(this.#name, tag);
-    const link = await this.#read(path);
+    const link = await inspectLink(this.#context.driver, path);
     if (!('target' in link)) {
       this.#found('dangling-tag', path, { tag }, 'its link is empty, torn or not there');
       return;
@@ -175,8 +171,8 @@ class RepositoryCheck {
   }
 
   /** Digest a link holds; a torn one is reported, and mended where its folder's name and the data tell how. */
-  async #link(path: string, digest: Digest): Promise<Digest | undefined> {
-    const link = await this.#read(path);
+  async #link(path: string, digest: Digest, siblings: string): Promise<Digest | undefined> {
+    const link = await inspectLink(this.#context.driver, path);
     if (link.state === 'absent') {
       return undefined;
     }
@@ -187,23 +183,34 @@ class RepositoryCheck {
       }
       return link.target;
     }
-    // An alias (another algorithm) does not tell where its bytes are.
-    const isKnown = algorithmOf(digest) === canonicalAlgorithm && (await this.#hasData(digest));
-    if (isKnown) {
-      await this.#rewrite(path, digest, { digest });
-      return digest;
+    const target = await this.#tornTarget(digest, siblings);
+    if (target !== 'gone' && target !== 'unknown') {
+      await this.#rewrite(path, target, { digest });
+      return target;
     }
-    if (this.#run.repair) {
+    // What a blob that cannot be read now may be named by stays.
+    const isRemoved = this.#run.repair && target === 'gone';
+    if (isRemoved) {
       await this.#removeTorn(path);
     }
     this.#found(
       'torn-link',
       path,
       { digest },
-      'empty or cut short, and its data is not there',
-      this.#run.repair && 'removed',
+      target === 'gone'
+        ? 'empty or cut short, and its data is not there'
+        : 'empty or cut short, and not all it may name can be read',
+      isRemoved && 'removed',
     );
     return undefined;
+  }
+
+  /** What a torn link held: its folder's digest, or for that of another algorithm the SHA-256 of the same bytes. */
+  async #tornTarget(digest: Digest, siblings: string): Promise<Digest | 'gone' | 'unknown'> {
+    if (algorithmOf(digest) !== canonicalAlgorithm) {
+      return this.#aliases.find(siblings, digest);
+    }
+    return (await this.#hasData(digest)) ? digest : 'gone';
   }
 
   async #rewrite(path: string, target: Digest, named: Named): Promise<void> {
@@ -230,25 +237,9 @@ class RepositoryCheck {
   }
 
   async #removeTorn(path: string): Promise<void> {
-    const link = await this.#read(path);
+    const link = await inspectLink(this.#context.driver, path);
     if (link.state === 'torn') {
       await removeLink(this.#context.driver, path);
-    }
-  }
-
-  async #read(path: string): Promise<Link> {
-    try {
-      const text = (await this.#context.driver.get(path)).toString('latin1');
-      const target = tryParseDigest(text.trim());
-      if (target === undefined) {
-        return { state: 'torn' };
-      }
-      return { state: text === target ? 'good' : 'line-end', target };
-    } catch (error) {
-      if (hasCode(error, DriverCode.notFound)) {
-        return { state: 'absent' };
-      }
-      throw error;
     }
   }
 

@@ -32,6 +32,7 @@ export async function verifyStorage(
   const counts = newCounts();
   const run: VerifyRun = {
     repair: options.repair,
+    bytesPerSecond: options.bytesPerSecond,
     counts,
     found(finding): void {
       counts.findings += 1;
@@ -39,7 +40,7 @@ export async function verifyStorage(
       report(finding);
     },
   };
-  await verifyBlobs(context, run, options.bytesPerSecond);
+  await verifyBlobs(context, run);
   for await (const name of walkRepositoryFolders(context.driver)) {
     counts.repositories += 1;
     await verifyRepository(context, run, name, options.uploadAgeMs);

@@ -250,4 +250,23 @@ describe('longshore reindex', () => {
     api.close();
     await registry.stop();
   });
+
+  it('does not take a referrer whose revision link is torn for a removed one', async () => {
+    const registry = await startRegistry({ root: root() });
+    const api = new ApiClient(registry.port);
+    const subject = { mediaType: ociManifest, digest: tagged, size: 1 };
+    const signed = await api.pushImage('team/app', undefined, { subject });
+    const hex = signed.digest.slice('sha256:'.length);
+    const config = await configFor(root());
+    await truncate(
+      join(root(), repositories, 'team/app/_manifests/revisions/sha256', hex, 'link'),
+      0,
+    );
+    expect((await runLongshore(['reindex', config])).code).toBe(0);
+    await runLongshore(['verify', '--repair', config]);
+    const listed = (await api.get(`/v2/team/app/referrers/${tagged}`)).json();
+    expect(listed).toMatchObject({ manifests: [{ digest: signed.digest }] });
+    api.close();
+    await registry.stop();
+  });
 });

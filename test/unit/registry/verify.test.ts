@@ -1,7 +1,7 @@
 import { mkdir, truncate, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Digest } from '../../../src/oci/digest.ts';
+import { type Digest, parseDigest } from '../../../src/oci/digest.ts';
 import type { Tag } from '../../../src/oci/reference.ts';
 import { verifyStorage } from '../../../src/registry/verify.ts';
 import type { Finding, VerifyCounts } from '../../../src/registry/verify-report.ts';
@@ -16,6 +16,7 @@ import {
   uploadPath,
 } from '../../../src/storage/layout.ts';
 import { putStartedAt } from '../../../src/storage/upload-store.ts';
+import { digestOf } from '../../support/api-client.ts';
 import { aContext, driverWith, type TestContext } from '../../support/registry-context.ts';
 import {
   repository,
@@ -128,6 +129,46 @@ describe('verify', () => {
     expect(await read(linkOf(layer()))).toBe(layer());
     expect(await read(revisionLinkPath(name, image.digest))).toBe(image.digest);
     expect(kinds(await verify())).toEqual([]);
+  });
+
+  it('finds what a torn link of another algorithm named by its bytes, and writes it anew', async () => {
+    const alias = await storeBlob(context, name, 'named by sha512', 'sha512');
+    const stored = parseDigest(digestOf('named by sha512'));
+    await write(linkOf(alias), '');
+    const text = await read(blobDataPath(image.digest));
+    const digest = parseDigest(digestOf(text, 'sha512'));
+    const revision = revisionLinkPath(name, digest);
+    await write(revision, '');
+    expect(kinds(await verify())).toEqual(['torn-link', 'torn-link']);
+    expect(kinds(await verify(true))).toEqual(['torn-link rewritten', 'torn-link rewritten']);
+    expect(await read(linkOf(alias))).toBe(stored);
+    expect(await read(revision)).toBe(image.digest);
+    expect(kinds(await verify())).toEqual([]);
+  });
+
+  it('leaves a torn link of another algorithm while what it may name cannot be read', async () => {
+    const alias = await storeBlob(context, name, 'named by sha512', 'sha512');
+    await write(linkOf(alias), '');
+    const { driver } = context;
+    const broken = new Set([blobDataPath(parseDigest(digestOf('named by sha512')))]);
+    context = aContext(
+      driverWith(driver, {
+        open: (path, options) =>
+          broken.has(path) ? Promise.reject(new Error('bad block')) : driver.open(path, options),
+      }),
+    );
+    expect(kinds(await verify(true))).toEqual(['torn-link', 'unreadable-blob']);
+    broken.clear();
+    expect(kinds(await verify(true))).toEqual(['torn-link rewritten']);
+  });
+
+  it('removes a torn link of another algorithm when nothing has its bytes', async () => {
+    const alias = await storeBlob(context, name, 'named by sha512', 'sha512');
+    const stored = parseDigest(digestOf('named by sha512'));
+    await write(linkOf(alias), '');
+    await context.driver.delete(linkOf(stored));
+    await context.driver.delete(blobDataPath(stored));
+    expect(kinds(await verify(true))).toEqual(['torn-link removed']);
   });
 
   it('removes an empty link without data', async () => {
