@@ -34,13 +34,18 @@ export async function collectGarbageCommand(request: GarbageRequest): Promise<nu
     purpose: 'garbage collect',
     async run(context): Promise<number> {
       const options = { dryRun, deleteUntagged, minAgeMs };
-      const { unreadable } = await collectGarbage(context, options, emit);
+      const { unreadable, torn } = await collectGarbage(context, options, emit);
       if (unreadable > 0) {
         process.stderr.write(
           `longshore: ${unreadable} manifests could not be read; everything in their repositories was kept. See longshore verify.\n`,
         );
       }
-      return unreadable === 0 ? ExitCode.ok : ExitCode.failed;
+      if (torn > 0) {
+        process.stderr.write(
+          `longshore: ${torn} links are empty or cut short; what they may name was kept. Run longshore verify --repair; tags must be pushed again, or deleted.\n`,
+        );
+      }
+      return unreadable + torn === 0 ? ExitCode.ok : ExitCode.failed;
     },
   });
 }

@@ -22,6 +22,7 @@ garbage-collect: -d, --dry-run          only say what would go
                  -m, --delete-untagged  also manifests without a tag; referrers of those that stay stay too
                  -q, --quiet            print nothing on standard output
                  --min-age DURATION     keep what was written less than this long ago (2h, 30m; default 0: nothing)
+                 Ends with 1 when manifests or links cannot be read: what they may need or name is kept.
 verify:          --repair               quarantine corrupt blobs, write torn links anew, remove links without data,
                                         sessions nobody finished and temp files; manifests and tags stay as they are
                  --json                 one JSON document instead of lines

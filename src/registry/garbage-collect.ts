@@ -7,7 +7,8 @@
  *   sweep   untagged manifests, then blobs without a mark, then the links to those
  *
  * Nothing is removed before all marking is done, and a storage failure ends the run. A manifest whose bytes cannot be
- * read as one (torn, or of a kind long gone) may point to anything in its repository: all of that is kept.
+ * read as one (torn, or of a kind long gone) may point to anything in its repository: all of that is kept. So is what a
+ * link that is empty or cut short may have named.
  */
 
 import { hasCode } from '../errors.ts';
@@ -46,6 +47,8 @@ export interface GarbageResult {
   readonly manifests: number;
   /** Manifests that could not be read; what they may need was kept. */
   readonly unreadable: number;
+  /** Links that are empty or cut short; what they may name was kept. */
+  readonly torn: number;
 }
 
 /**
@@ -91,6 +94,7 @@ export async function collectGarbage(
     blobs: blobs.length,
     manifests: candidates.length,
     unreadable: marks.unreadable,
+    torn: marks.torn,
   };
 }
 

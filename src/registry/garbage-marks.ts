@@ -12,13 +12,13 @@ import {
   layersPath,
   revisionLinkPath,
   revisionsPath,
+  tagLinkPath,
   tagsPath,
 } from '../storage/layout.ts';
-import { readLink } from '../storage/link-store.ts';
+import { inspectLink, readLink } from '../storage/link-store.ts';
 import type { RegistryContext } from './context.ts';
 import { loadManifest, resolveRevision } from './manifest-store.ts';
 import { forEachLimited } from './parallel.ts';
-import { resolveTag } from './tags.ts';
 import { digestPages, listPages } from './walk-storage.ts';
 
 /** Files read side by side. */
@@ -43,7 +43,11 @@ interface Revision {
 interface TagTable {
   readonly all: readonly Tag[];
   readonly current: ReadonlySet<Digest>;
+  /** A tag's link is torn: any manifest may be the one it named. */
+  readonly isTorn: boolean;
 }
+
+const mendedByVerify = 'longshore verify --repair mends the link';
 
 export class Marks {
   /** Manifests that could not be read as one. */
@@ -54,7 +58,9 @@ export class Marks {
   readonly #marked: Set<Digest> = new Set();
   /** Manifests whose references are marked already, by repository: what a digest means is the repository's. */
   readonly #followed: Set<string> = new Set();
-  /** Repositories with a manifest that cannot be read: nothing of theirs may go. */
+  /** Paths of links that are empty or cut short, of those that marking depends on. */
+  readonly #torn: Set<string> = new Set();
+  /** Repositories with a manifest that cannot be read, or a link that may name anything of theirs: nothing may go. */
   readonly #keptWhole: Set<RepositoryName> = new Set();
   #candidates: Candidate[] = [];
 
@@ -72,6 +78,11 @@ export class Marks {
     return this.#marked.size;
   }
 
+  /** Links that cannot be read; what they may name was kept. */
+  get torn(): number {
+    return this.#torn.size;
+  }
+
   has(digest: Digest): boolean {
     return this.#marked.has(digest);
   }
@@ -82,9 +93,10 @@ export class Marks {
     for await (const digests of digestPages(this.#context.driver, revisionsPath(name))) {
       for (const { digest, stored, writtenAtMs } of await this.#readRevisions(name, digests)) {
         const isTagged =
-          !deleteUntagged || tags?.current.has(digest) || tags?.current.has(stored) || false;
-        const isYoung = this.#youngerThanMs !== undefined && writtenAtMs > this.#youngerThanMs;
-        if (isTagged || isYoung) {
+          !deleteUntagged ||
+          (tags !== undefined &&
+            (tags.isTorn || tags.current.has(digest) || tags.current.has(stored)));
+        if (isTagged || this.#isYoung(writtenAtMs)) {
           await this.#keep(name, stored);
           continue;
         }
@@ -119,6 +131,10 @@ export class Marks {
       this.#candidates = left;
     }
     return this.#candidates;
+  }
+
+  #isYoung(writtenAtMs: number): boolean {
+    return this.#youngerThanMs !== undefined && writtenAtMs > this.#youngerThanMs;
   }
 
   async #hasKeptSubject({ name, stored }: Candidate): Promise<boolean> {
@@ -163,7 +179,13 @@ export class Marks {
     this.#followed.add(key);
     const manifest = await this.#parse(stored);
     if (manifest === undefined) {
-      await this.#keepAll(name, stored);
+      // Nobody can tell what it points to.
+      this.unreadable += 1;
+      this.#context.logger.warn('cannot read a manifest: everything in its repository is kept', {
+        name,
+        digest: stored,
+      });
+      await this.#keepAll(name);
       return [];
     }
     return referencesOf(manifest)
@@ -178,34 +200,78 @@ export class Marks {
     }
   }
 
-  /** Nobody can tell what this manifest points to: all that its repository sees stays. */
-  async #keepAll(name: RepositoryName, stored: Digest): Promise<void> {
-    const { driver, logger } = this.#context;
-    this.unreadable += 1;
+  /** All that the repository sees stays. */
+  async #keepAll(name: RepositoryName): Promise<void> {
+    if (this.#keptWhole.has(name)) {
+      return;
+    }
     this.#keptWhole.add(name);
-    logger.warn('cannot read a manifest: everything in its repository is kept', {
-      name,
-      digest: stored,
-    });
-    for await (const digests of digestPages(driver, layersPath(name))) {
+    for await (const digests of digestPages(this.#context.driver, layersPath(name))) {
       await forEachLimited(digests, parallelReads, async (digest) => {
-        this.#mark(name, await this.#blobTarget(name, digest));
+        const target = await this.#linkedLayer(name, digest);
+        if (target !== undefined) {
+          this.#mark(name, target);
+        }
       });
     }
   }
 
-  /** Where bytes of a digest are stored: for SHA-256 under itself, for another algorithm as the alias link says. */
-  async #blobTarget(name: RepositoryName, digest: Digest): Promise<Digest> {
-    return algorithmOf(digest) === canonicalAlgorithm
+  /**
+   * What a layer link lets its repository see. A torn one of another algorithm may be passed over where all links are
+   * gone through: the SHA-256 link written along with it names the same.
+   */
+  async #linkedLayer(name: RepositoryName, digest: Digest): Promise<Digest | undefined> {
+    return isCanonical(digest)
       ? digest
-      : ((await readLink(this.#context.driver, layerLinkPath(name, digest))) ?? digest);
+      : await readLink(this.#context.driver, layerLinkPath(name, digest));
   }
 
+  /** Where bytes of a digest are stored: for SHA-256 under itself, for another algorithm as the alias link says. */
+  async #blobTarget(name: RepositoryName, digest: Digest): Promise<Digest> {
+    if (isCanonical(digest)) {
+      return digest;
+    }
+    const path = layerLinkPath(name, digest);
+    const link = await inspectLink(this.#context.driver, path);
+    if (link.state === 'torn') {
+      await this.#keepForTornAlias(name, path);
+    }
+    return 'target' in link ? link.target : digest;
+  }
+
+  /**
+   * Where the bytes of a manifest that the repository sees are stored, if they are. A torn link names what its folder
+   * is named after, as `verify --repair` writes it anew.
+   */
   async #revisionTarget(name: RepositoryName, digest: Digest): Promise<Digest | undefined> {
-    const target = await resolveRevision(this.#context, name, digest);
-    const data =
-      target === undefined ? undefined : await this.#context.driver.stat(blobDataPath(target));
-    return data === undefined ? undefined : target;
+    const { driver } = this.#context;
+    const path = revisionLinkPath(name, digest);
+    const link = await inspectLink(driver, path);
+    if (link.state === 'torn' && !isCanonical(digest)) {
+      await this.#keepForTornAlias(name, path);
+    }
+    const named = isCanonical(digest) && link.state === 'torn' ? digest : undefined;
+    const target = 'target' in link ? link.target : named;
+    if (target === undefined || (await driver.stat(blobDataPath(target))) === undefined) {
+      return undefined;
+    }
+    if (named !== undefined) {
+      this.#tellTorn(name, path, `its folder tells the manifest; ${mendedByVerify}`);
+    }
+    return target;
+  }
+
+  /** The link of another algorithm's digest: its folder does not tell what it named. */
+  async #keepForTornAlias(name: RepositoryName, path: string): Promise<void> {
+    this.#tellTorn(name, path, `everything in its repository is kept; ${mendedByVerify}`);
+    await this.#keepAll(name);
+  }
+
+  #tellTorn(name: RepositoryName, path: string, outcome: string): void {
+    if (!this.#torn.has(path)) {
+      this.#torn.add(path);
+      this.#context.logger.warn(`a link is empty or cut short: ${outcome}`, { name, path });
+    }
   }
 
   async #parse(stored: Digest): Promise<ParsedManifest | undefined> {
@@ -213,7 +279,7 @@ export class Marks {
     return manifest === undefined ? undefined : parseStoredManifest(manifest.bytes);
   }
 
-  /** Revisions with a readable link and data, in the order given; others are passed over, as Distribution does. */
+  /** Revisions with a link and data, in the order given; others are passed over, as Distribution does. */
   async #readRevisions(
     name: RepositoryName,
     digests: readonly Digest[],
@@ -240,6 +306,7 @@ export class Marks {
     }
     const all: Tag[] = [];
     const current = new Set<Digest>();
+    let isTorn = false;
     for await (const entries of listPages(driver, tagsPath(name))) {
       const tags = entries
         .filter((entry) => entry.isDirectory)
@@ -247,14 +314,26 @@ export class Marks {
         .filter((tag) => tag !== undefined);
       all.push(...tags);
       await forEachLimited(tags, parallelReads, async (tag) => {
-        const digest = await resolveTag(this.#context, name, tag);
-        if (digest !== undefined) {
-          current.add(digest);
+        const path = tagLinkPath(name, tag);
+        const link = await inspectLink(driver, path);
+        if ('target' in link) {
+          current.add(link.target);
           // A tag of a manifest pushed by another algorithm's digest keeps the revision that it stands for.
-          current.add((await resolveRevision(this.#context, name, digest)) ?? digest);
+          current.add((await resolveRevision(this.#context, name, link.target)) ?? link.target);
+        } else if (link.state === 'torn') {
+          isTorn = true;
+          this.#tellTorn(
+            name,
+            path,
+            'no manifest of its repository counts as untagged; push the tag again, or delete it',
+          );
         }
       });
     }
-    return { all, current };
+    return { all, current, isTorn };
   }
+}
+
+function isCanonical(digest: Digest): boolean {
+  return algorithmOf(digest) === canonicalAlgorithm;
 }

@@ -141,6 +141,35 @@ describe('longshore garbage-collect', () => {
     expect(stderr.split('\n')[0]).toContain('--min-age takes a duration');
   });
 
+  it('keeps images whose links are torn, says so and ends with 1, until verify has mended them', async () => {
+    const config = await configFor(root());
+    const revision = join(
+      root(),
+      repositories,
+      `team/app/_manifests/revisions/sha256/${tagged.slice('sha256:'.length)}/link`,
+    );
+    await truncate(revision, 0);
+    await truncate(join(root(), repositories, 'team/app/_manifests/tags/v1/current/link'), 0);
+    for (const flags of [['-d'], [], ['-q', '-m']]) {
+      const { code, stderr } = await runLongshore(['garbage-collect', ...flags, config]);
+      expect(code).toBe(1);
+      expect(stderr).toContain(revision.slice(root().length));
+      expect(stderr).toMatch(/^longshore: \d links? .*empty or cut short.*verify --repair/m);
+    }
+    expect((await runLongshore(['verify', '--repair', config])).stdout).toContain('(rewritten)');
+    expect((await runLongshore(['garbage-collect', config])).code).toBe(0);
+    // No command can know what the tag named.
+    expect((await runLongshore(['garbage-collect', '-m', config])).code).toBe(1);
+    const registry = await startRegistry({ root: root() });
+    const api = new ApiClient(registry.port);
+    const manifest = await api.get(`/v2/team/app/manifests/${tagged}`);
+    expect((await api.putManifest('team/app', 'v1', manifest.text)).status).toBe(201);
+    expect((await api.get(`/v2/team/app/blobs/${kept}`)).text).toBe('layer new');
+    api.close();
+    await registry.stop();
+    expect((await runLongshore(['garbage-collect', '-m', config])).code).toBe(0);
+  });
+
   it('ends with 1 and one line when storage cannot be read', async () => {
     await rm(join(root(), 'docker'), { recursive: true });
     // A link that leads in a circle: reading it fails, rather than finding nothing.
