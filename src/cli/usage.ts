@@ -21,7 +21,8 @@ CONFIG is the path of the YAML file; without it REGISTRY_CONFIGURATION_PATH name
 garbage-collect: -d, --dry-run          only say what would go
                  -m, --delete-untagged  also manifests without a tag; referrers of those that stay stay too
                  -q, --quiet            print nothing on standard output
-                 --min-age DURATION     keep what was written less than this long ago (2h, 30m; default 0: nothing)
+                 --min-age DURATION     keep what was written, mounted or pushed again less than this long ago (2h, 30m;
+                                        default 0: nothing)
                  Ends with 1 when manifests or links cannot be read: what they may need or name is kept.
 verify:          --repair               quarantine corrupt blobs, write torn links anew, remove links without data,
                                         sessions nobody finished and temp files; manifests and tags stay as they are

@@ -73,11 +73,12 @@ function placeOf(last: string | undefined): readonly string[] {
   return [...place, mark];
 }
 
-/** Every directory that holds uploads, also of repositories without a manifest. */
+/** Every directory that holds uploads, or layer links, also of repositories without a manifest. */
 export function walkRepositoryDirectories(
   context: RegistryContext,
+  mark: '_uploads' | '_layers',
 ): AsyncGenerator<RepositoryName, void, void> {
-  return namesOf(new RepositoryWalk(context.driver, { mark: '_uploads' }));
+  return namesOf(new RepositoryWalk(context.driver, { mark }));
 }
 
 async function* namesOf(walk: RepositoryWalk): AsyncGenerator<RepositoryName, void, void> {

@@ -3,7 +3,8 @@
  * registry that is stopped or read-only. Output lines are Distribution's (reference 7.1), for scripts that read them.
  *
  *   mark    every manifest of every repository (with `deleteUntagged` the tagged ones), and all they reach
- *   settle  untagged manifests that something kept needs after all: children, referrers, the same digest elsewhere
+ *   settle  untagged manifests that something kept needs after all: children, referrers, the same digest elsewhere;
+ *           with a least age also what young layer links name
  *   sweep   untagged manifests, then blobs without a mark, then the links to those
  *
  * Nothing is removed before all marking is done, and a storage failure ends the run. A manifest whose bytes cannot be
@@ -23,7 +24,7 @@ import {
   tagIndexPath,
 } from '../storage/layout.ts';
 import { readLink } from '../storage/link-store.ts';
-import { walkRepositories } from './catalog.ts';
+import { walkRepositories, walkRepositoryDirectories } from './catalog.ts';
 import type { RegistryContext } from './context.ts';
 import { type Candidate, Marks } from './garbage-marks.ts';
 import { loadManifest } from './manifest-store.ts';
@@ -69,6 +70,7 @@ export async function collectGarbage(
     await marks.markRepository(name, options.deleteUntagged);
   }
   const candidates = await marks.settle();
+  await marks.markYoungLayers();
   for (const { name, digest, tags } of candidates) {
     emit(`manifest eligible for deletion: {${name} ${digest} [${tags.join(' ')}]}`);
   }
@@ -161,7 +163,7 @@ async function sweepLinks(
   emit: (line: string) => void,
 ): Promise<void> {
   const { driver } = context;
-  for await (const name of walkRepositories(context)) {
+  for await (const name of walkRepositoryDirectories(context, '_layers')) {
     for await (const digests of digestPages(driver, layersPath(name))) {
       const unmarked: { digest: Digest; target: Digest }[] = [];
       await forEachLimited(digests, parallelReads, async (digest) => {

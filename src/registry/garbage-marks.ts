@@ -16,6 +16,7 @@ import {
   tagsPath,
 } from '../storage/layout.ts';
 import { inspectLink, readLink } from '../storage/link-store.ts';
+import { walkRepositoryDirectories } from './catalog.ts';
 import type { RegistryContext } from './context.ts';
 import { loadManifest, resolveRevision } from './manifest-store.ts';
 import { forEachLimited } from './parallel.ts';
@@ -131,6 +132,37 @@ export class Marks {
       this.#candidates = left;
     }
     return this.#candidates;
+  }
+
+  /**
+   * With a least age: marks what younger layer links name, in repositories without a manifest too. The data of a blob
+   * that was mounted, or pushed again, is older than the push.
+   */
+  async markYoungLayers(): Promise<void> {
+    if (this.#youngerThanMs === undefined) {
+      return;
+    }
+    const { driver } = this.#context;
+    for await (const name of walkRepositoryDirectories(this.#context, '_layers')) {
+      for await (const digests of digestPages(driver, layersPath(name))) {
+        const young = new Map<Digest, Digest>();
+        await forEachLimited(digests, parallelReads, async (digest) => {
+          const target = await this.#linkedLayer(name, digest);
+          if (target !== undefined && !this.has(target)) {
+            const link = await driver.stat(layerLinkPath(name, digest));
+            if (this.#isYoung(link?.modifiedAtMs ?? 0)) {
+              young.set(digest, target);
+            }
+          }
+        });
+        for (const digest of digests) {
+          const target = young.get(digest);
+          if (target !== undefined) {
+            this.#mark(name, target);
+          }
+        }
+      }
+    }
   }
 
   #isYoung(writtenAtMs: number): boolean {

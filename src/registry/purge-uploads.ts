@@ -40,7 +40,7 @@ export async function purgeUploads(
   logger.info(`PurgeUploads starting: olderThan=${limit}, actuallyDelete=${!options.dryrun}`);
   let deleted = 0;
   let errors = 0;
-  for await (const name of walkRepositoryDirectories(context)) {
+  for await (const name of walkRepositoryDirectories(context, '_uploads')) {
     if (signal?.aborted) {
       break;
     }
