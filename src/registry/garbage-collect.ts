@@ -18,6 +18,7 @@ import { DriverCode, type StorageDriver } from '../storage/driver.ts';
 import {
   blobDataPath,
   blobDirectory,
+  blobsPath,
   layerLinkPath,
   layersPath,
   revisionPath,
@@ -34,6 +35,8 @@ import { blobPages, digestPages } from './walk-storage.ts';
 
 /** Files looked at side by side. */
 const parallelReads = 16;
+/** A writer that has not renamed its temp file for so long is gone. */
+const tempAgeMs = 24 * 60 * 60 * 1000;
 
 export interface GarbageOptions {
   readonly dryRun: boolean;
@@ -79,6 +82,7 @@ export async function collectGarbage(
       await removeManifest(context, candidate);
     }
   }
+  const temps = await sweepTemps(context, options);
   const blobs = await unmarkedBlobs(driver, marks, youngerThanMs);
   emit('');
   emit(
@@ -91,6 +95,9 @@ export async function collectGarbage(
     }
   }
   await sweepLinks(context, marks, options, youngerThanMs, emit);
+  if (temps > 0) {
+    emit(`${temps} temp files of writers that died eligible for deletion`);
+  }
   return {
     marked: marks.size,
     blobs: blobs.length,
@@ -98,6 +105,21 @@ export async function collectGarbage(
     unreadable: marks.unreadable,
     torn: marks.torn,
   };
+}
+
+/**
+ * What killed pushes left beside blobs. The purge of uploads looks there only where blobs are also written in their own
+ * place: to walk over all of them each day would be dear.
+ */
+async function sweepTemps(
+  { driver, now }: RegistryContext,
+  options: GarbageOptions,
+): Promise<number> {
+  if (driver.openReplacement !== undefined) {
+    return 0;
+  }
+  const olderThanMs = now() - Math.max(tempAgeMs, options.minAgeMs);
+  return (await driver.purgeUploads?.(blobsPath, olderThanMs, { dryRun: options.dryRun })) ?? 0;
 }
 
 async function unmarkedBlobs(

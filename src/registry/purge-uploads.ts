@@ -64,7 +64,8 @@ export async function purgeUploads(
     }
   }
   if (!options.dryrun) {
-    // Where blobs are also written in their own place, what a crash left of that lies there.
+    // Where blobs are also written in their own place, what a crash left of that lies there. Elsewhere garbage
+    // collection looks beside blobs, as it goes through all of them.
     const below = driver.openReplacement === undefined ? repositoriesPath : rootPath;
     await driver.purgeUploads?.(below, olderThanMs);
   }

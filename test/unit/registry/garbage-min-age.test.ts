@@ -1,7 +1,7 @@
-/** What `--min-age` spares. On real files. */
+/** What `--min-age` spares, and temp files that killed writers left in the blob store. On real files. */
 
-import { readdir, stat, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Digest, parseDigest } from '../../../src/oci/digest.ts';
 import { deleteBlob, mountBlob, statBlob } from '../../../src/registry/blobs.ts';
@@ -28,7 +28,7 @@ beforeEach(async () => {
 afterEach(() => folder.remove());
 
 async function collect(
-  options: { minAgeMs?: number } = {},
+  options: { dryRun?: boolean; minAgeMs?: number } = {},
 ): Promise<GarbageResult & { lines: string[] }> {
   const lines: string[] = [];
   const result = await collectGarbage(
@@ -107,5 +107,47 @@ describe('garbage collection with --min-age', () => {
     expect(await isThere(blobDataPath(blob))).toBe(false);
     expect(await isThere(layerLinkPath(fresh, blob))).toBe(false);
     expect(await isThere(layerLinkPath(name, blob))).toBe(false);
+  });
+});
+
+describe('garbage collection over temp files in the blob store', () => {
+  const suffix = '.01234567-89ab-cdef-0123-456789abcdef.tmp';
+  const young = `${blobDataPath(parseDigest(digestOf('young')))}${suffix}`;
+  let beside: string;
+  let alone: string;
+
+  async function write(path: string): Promise<void> {
+    await mkdir(dirname(join(folder.path, path)), { recursive: true });
+    await writeFile(join(folder.path, path), 'half');
+  }
+
+  beforeEach(async () => {
+    const { digest } = await storeImage(context, name, 'v1', 'kept');
+    beside = `${blobDataPath(digest)}${suffix}`;
+    alone = `${blobDataPath(parseDigest(digestOf('never finished')))}${suffix}`;
+    await write(beside);
+    await write(alone);
+    await age(25 * hourMs);
+    await write(young);
+  });
+
+  const line = '2 temp files of writers that died eligible for deletion';
+
+  it('removes those older than a day, and says so', async () => {
+    const { lines } = await collect();
+    expect(lines.at(-1)).toBe(line);
+    expect([await isThere(beside), await isThere(alone)]).toEqual([false, false]);
+    expect(await isThere(young)).toBe(true);
+    expect((await collect()).lines.join()).not.toContain('temp files');
+  });
+
+  it('only tells of them in a dry run', async () => {
+    expect((await collect({ dryRun: true })).lines.at(-1)).toBe(line);
+    expect([await isThere(beside), await isThere(alone)]).toEqual([true, true]);
+  });
+
+  it('leaves those that are younger than the least age', async () => {
+    expect((await collect({ minAgeMs: 30 * hourMs })).lines.join()).not.toContain('temp files');
+    expect(await isThere(beside)).toBe(true);
   });
 });
