@@ -43,7 +43,7 @@ export function registrySettings(config: Config, smallBodyBytes: number): Regist
     smallBodyBytes,
     classes: policy.repository.classes,
     validation: {
-      enabled: validation.enabled ?? !validation.disabled,
+      enabled: !validation.disabled,
       allowUrls: validation.manifests.urls.allow.map(compileGoRegExp),
       denyUrls: validation.manifests.urls.deny.map(compileGoRegExp),
       platforms: validation.manifests.indexes.platforms,

@@ -11,7 +11,7 @@ export const validationOptions = Type.Object(
   {
     enabled: optional(
       bool({
-        description: 'true = validation is on, whatever `disabled` says.',
+        description: 'true = validation is on, whatever `disabled` says; false changes nothing.',
         deprecated: 'use validation.disabled',
       }),
     ),
