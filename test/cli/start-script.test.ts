@@ -1,11 +1,11 @@
 /** src/longshore.sh, which `longshore` and `npm start` run: what it starts is the program itself, in less memory. */
 
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { startRegistry } from '../support/registry.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
 
@@ -14,6 +14,7 @@ const mib = 1024 * 1024;
 
 let folder: TempFolder;
 let probe = '';
+let atEnd = '';
 
 beforeAll(async () => {
   folder = await tempFolder();
@@ -23,6 +24,11 @@ beforeAll(async () => {
     `const { heap_size_limit } = require('node:v8').getHeapStatistics();
      process.stdout.write(JSON.stringify({ heap: heap_size_limit, args: process.argv.slice(2) }));
      process.exit(3);`,
+  );
+  atEnd = join(folder.path, 'at-end.cjs');
+  await writeFile(
+    atEnd,
+    `process.on('exit', () => require('node:fs').writeSync(1, JSON.stringify(process.env)));`,
   );
 });
 
@@ -59,6 +65,41 @@ test('bounds the young generation at 4 MiB, unless NODE_OPTIONS says another siz
   expect((await heapLimit('--max-semi-space-size=2')) - bounded).toBe(3 * -2 * mib);
 });
 
+const unspeakable = {
+  'REGISTRY_HTTP_HEADERS_X-Lines': '[a,\n b]\n\n',
+  'X..dots': '',
+  '1st': `it's "quoted" $HOME \`id\` \\ *`,
+  'X-Müller': 'À la carte, 9 €',
+  'BASH_FUNC_f%%': '() { :\nA=b\n}',
+  'X-equals': 'a=b=c',
+};
+
+describe.each(['sh', 'dash', 'bash', 'bash --posix', 'busybox sh'])('run by %s', (shell) => {
+  const [program = '', ...before] = shell.split(' ');
+  const isHere = spawnSync(program, [...before, '-c', ':']).status === 0;
+
+  test.skipIf(!isHere)('hands on variables whose names are none to a shell', async () => {
+    const env = { ...unspeakable, PLAIN: 'A-B=c\nX-no=\n' };
+    const seen = await environmentOf(program, [...before, script], env);
+    expect(seen).toMatchObject(env);
+    expect(seen).not.toHaveProperty('X-no');
+    expect(seen).not.toHaveProperty('LONGSHORE_LOST_VARIABLES');
+  });
+});
+
+test('a variable with dashes in its name reaches the registry and each of its processes', async () => {
+  const registry = await startRegistry({
+    command: [script],
+    config: { http: { processes: 2 } },
+    env: { 'REGISTRY_HTTP_HEADERS_Access-Control-Allow-Origin': '["*"]' },
+  });
+  onTestFinished(async () => void (await registry.stop()));
+  for (let i = 0; i < 8; i++) {
+    const { headers } = await fetch(`${registry.url}/v2/`, { headers: { connection: 'close' } });
+    expect(headers.get('access-control-allow-origin')).toBe('*');
+  }
+});
+
 test('a registry started by it has the pid of the script and ends by SIGTERM', async () => {
   const registry = await startRegistry({ command: [script] });
   onTestFinished(async () => void (await registry.stop()));
@@ -71,6 +112,16 @@ test('a registry started by it has the pid of the script and ends by SIGTERM', a
   expect(await registry.stop()).toBe(0);
 });
 
+/** What the program has in its environment at its end. */
+async function environmentOf(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Record<string, string>> {
+  const { stdout } = await run(program, [...args, '--version'], `--require ${atEnd}`, env);
+  return JSON.parse(stdout.slice(stdout.indexOf('{'))) as Record<string, string>;
+}
+
 async function heapLimit(options: string): Promise<number> {
   const { stdout } = await run(script, [], `--require ${probe} ${options}`);
   return (JSON.parse(stdout) as { heap: number }).heap;
@@ -80,10 +131,11 @@ async function run(
   command: string,
   args: readonly string[],
   options = '',
+  env: Readonly<Record<string, string>> = {},
 ): Promise<{ code: number | null; stdout: string }> {
   const child = spawn(command, args, {
     cwd: folder.path,
-    env: { ...process.env, NODE_OPTIONS: options },
+    env: { ...process.env, ...env, NODE_OPTIONS: options },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   let stdout = '';
