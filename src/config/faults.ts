@@ -1,5 +1,7 @@
 /** What is wrong with a configuration, where, and how it is told to the operator. Makes text only; prints nothing. */
 
+import { maskedUrl } from '../options/masked-url.ts';
+
 /** Where a value came from. */
 export type Origin =
   | { readonly kind: 'default' }
@@ -64,13 +66,8 @@ export function formatFaults(refused: {
   ].join('\n');
 }
 
-/** Text of a value fit for a message: short, and without a password inside a URL. */
+/** Text of a value fit for a message: short, and without what URLs hold in secret. */
 export function shownValue(text: string): string {
-  const masked = maskUrlPassword(text);
+  const masked = maskedUrl(text);
   return masked.length > 100 ? `${masked.slice(0, 97)}...` : masked;
-}
-
-/** Hides the user info of URLs (`https://user:password@host`). */
-export function maskUrlPassword(text: string): string {
-  return text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^/\s@]*:[^/\s@]*@/gi, '$1***@');
 }

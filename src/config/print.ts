@@ -2,8 +2,9 @@
 
 import { stringify } from 'yaml';
 import { formatGoDuration } from '../options/go-duration.ts';
+import { maskedUrl } from '../options/masked-url.ts';
 import type { Origins } from './convert.ts';
-import { formatOrigin, maskUrlPassword } from './faults.ts';
+import { formatOrigin } from './faults.ts';
 import {
   type Config,
   itemSchema,
@@ -97,17 +98,22 @@ export function flowText(value: unknown, schema: OptionSchema): string {
     case 'any':
       return anyText(value);
     default:
-      return typeof value === 'string' ? scalarText(maskUrlPassword(value)) : String(value);
+      return typeof value === 'string' ? stringText(value, schema) : String(value);
   }
 }
 
 /** Free-form values as JSON, which is YAML, with the values of telling names masked. */
 function anyText(value: unknown): string {
-  if (typeof value === 'string') return scalarText(maskUrlPassword(value));
+  if (typeof value === 'string') return scalarText(maskedUrl(value));
   return JSON.stringify(value, (key, item: unknown) => {
     if (secretName.test(key)) return '***';
-    return typeof item === 'string' ? maskUrlPassword(item) : item;
+    return typeof item === 'string' ? maskedUrl(item) : item;
   });
+}
+
+/** A pattern for URLs is no URL: what looks like a query there is a part of it. */
+function stringText(value: string, schema: OptionSchema): string {
+  return scalarText(schema['x-pattern'] ? value : maskedUrl(value));
 }
 
 function scalarText(text: string): string {

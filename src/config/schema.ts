@@ -61,6 +61,7 @@ export interface OptionSchema {
   readonly 'x-kind'?: OptionKind;
   readonly 'x-values'?: readonly string[];
   readonly 'x-ignore-case'?: boolean;
+  readonly 'x-pattern'?: boolean;
   readonly 'x-values-schema'?: OptionSchema;
 }
 

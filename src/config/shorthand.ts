@@ -4,7 +4,7 @@
  */
 
 import { s3LogLevels } from '../storage/drivers/s3/options.ts';
-import type { Notices } from './faults.ts';
+import { type Notices, shownValue } from './faults.ts';
 import { emptyMap, isNull, plainScalar, type RawMap, rawAt } from './raw.ts';
 
 /** `storage: name` and `auth: name` become a section with that one key. */
@@ -68,7 +68,7 @@ export function dropLenientValues(root: RawMap, notices: Notices): void {
     notices.warn({
       path: `storage.${driver}.loglevel`,
       origin: level.origin,
-      value: level.text,
+      value: shownValue(level.text),
       message: `unknown, taken as off; known are [${s3LogLevels.join(', ')}]`,
     });
   }
@@ -82,7 +82,7 @@ export function dropLenientValues(root: RawMap, notices: Notices): void {
   notices.warn({
     path: `storage.cache.${key}`,
     origin: kind.origin,
-    value: kind.text,
+    value: shownValue(kind.text),
     message: 'unknown cache type, caching disabled; known are [inmemory, redis]',
   });
 }

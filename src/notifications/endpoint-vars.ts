@@ -1,5 +1,6 @@
 /** An endpoint as `/debug/vars` shows it: Distribution's shape, secrets masked. */
 
+import { maskedUrl } from '../options/masked-url.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { EndpointOptions } from './options.ts';
 
@@ -51,9 +52,4 @@ export function describeEndpoint(options: EndpointOptions, endpoint: Endpoint): 
       DeadLetters: state.deadLetters,
     },
   };
-}
-
-/** The URL for logs and names: password, user and query (where tokens hide) masked. Any text is accepted. */
-export function maskedUrl(text: string): string {
-  return text.replace(/\/\/[^/@]*@/, `//${mask}@`).replace(/\?.*$/, `?${mask}`);
 }

@@ -64,6 +64,11 @@ export function text(options: Described): TUnsafe<string> {
   return kind<string>('string', options);
 }
 
+/** A regular expression. */
+export function pattern(options: Described): TUnsafe<string> {
+  return kind<string>('string', options, { 'x-pattern': true });
+}
+
 /** Text that never appears in logs, errors or `longshore config`. */
 export function secret(options: Described): TUnsafe<Secret> {
   return kind<Secret>('secret', options);

@@ -1,9 +1,9 @@
 /** Schemas of `validation`, `policy`, `catalog` and `tags`: what may be pushed, and how long answers get. */
 
 import type { Static } from 'typebox';
-import { bool, choice, int, list, optional, Type, text } from '../options/types.ts';
+import { bool, choice, int, list, optional, pattern, Type, text } from '../options/types.ts';
 
-const pattern = text({
+const urlPattern = pattern({
   description: 'Regular expression (RE2 syntax), matched anywhere in the URL.',
 });
 
@@ -20,12 +20,12 @@ export const validationOptions = Type.Object(
       {
         urls: Type.Object(
           {
-            allow: list(pattern, {
+            allow: list(urlPattern, {
               description:
                 'Each URL in a pushed manifest must match one of these; empty = no URL is allowed.',
               default: [],
             }),
-            deny: list(pattern, {
+            deny: list(urlPattern, {
               description: 'No URL in a pushed manifest may match one of these.',
               default: [],
             }),

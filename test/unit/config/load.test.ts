@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { formatFaults } from '../../../src/config/faults.ts';
+import { formatFaults, formatNotice } from '../../../src/config/faults.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { printConfig } from '../../../src/config/print.ts';
 import { faultsOf, load, loaded, minimal } from '../../support/config.ts';
@@ -148,6 +148,52 @@ describe('the result', () => {
   });
 });
 
+describe('of a URL', () => {
+  const urls = [
+    'http://u:pa@hunter2@127.0.0.1:9/e',
+    'https://hunter2@host/',
+    'http://host/e?token=hunter2',
+    'http://host/#hunter2',
+    'http://u:pa/hunter2@host/',
+    'ftp://u:hunter2@host/',
+    'u:hunter2@host:9',
+    '//u:hunter2@host/',
+  ];
+  const places = {
+    'an endpoint': 'notifications: {endpoints: [{url: "URL"}]}',
+    'a disabled endpoint': 'notifications: {endpoints: [{url: "URL", disabled: true}]}',
+    'a name': 'notifications: {endpoints: [{url: "http://h/", name: "URL"}]}',
+    'a health check': 'health: {http: [{uri: "URL"}, {uri: "URL"}]}',
+    'an address': 'health: {tcp: [{addr: "URL"}]}\nredis: {addrs: ["URL"]}',
+    'a mail server':
+      'log: {hooks: [{type: mail, levels: [error], options: {smtp: {addr: "URL"}}}]}',
+    'the own host': 'http: {host: "URL"}',
+    'a header': 'http: {headers: {Link: ["URL"]}}',
+    'a cache': 'storage: {inmemory: , cache: {blobdescriptor: "URL"}}',
+    S3: 'storage: {s3: {bucket: b, regionendpoint: "URL", loglevel: "URL"}}',
+    'a redirect endpoint':
+      'storage: {s3: {bucket: b, regionendpoint: "http://s3/", redirectendpoint: "URL"}}',
+    'a middleware':
+      'middleware: {storage: [{name: redirect, options: {baseurl: "URL"}}, {name: cloudfront, options: {baseurl: "URL", privatekey: f, keypairid: k, iprangesurl: "URL"}}]}',
+    'token authentication':
+      'auth: {token: {realm: "URL", service: s, issuer: i, jwks: f, autoredirectpath: "URL"}}',
+    'an ACME server': 'http: {tls: {letsencrypt: {cachefile: d, directoryurl: "URL"}}}',
+    'a free field': 'log: {fields: {a: "URL", b: ["URL"], c: {d: "URL"}}}',
+    'a number': 'tags: {maxtags: "URL"}\nproxy: {ttl: "URL"}\nlog: {level: "URL"}',
+  };
+
+  test.each(Object.entries(places))('%s shows no secret', (_, place) => {
+    for (const url of urls) {
+      const result = load(`${minimal}${place.replaceAll('URL', url)}\n`);
+      const printed = result.ok ? [printConfig(result.config, result.origins)] : [];
+      const notices = [...(result.ok ? [] : result.faults), ...result.warnings].map(formatNotice);
+      const shown = [...printed, ...notices].join('\n');
+      expect(shown).toContain('***');
+      expect(shown).not.toContain('hunter2');
+    }
+  });
+});
+
 describe('printing', () => {
   const text = `version: 0.1
 storage:
@@ -201,6 +247,15 @@ notifications:
   test('secrets are masked wherever they are', () => {
     expect(printed()).not.toContain('hunter2');
     expect(printed().match(/\*\*\*/g)).toHaveLength(5);
+  });
+
+  test('patterns for URLs are printed as they are', () => {
+    const allow = ['^https?://x/a?$', 'https://x/(a|b)?', 'https://[^@]*@x/'];
+    const result = load(
+      `${minimal}validation: {manifests: {urls: {allow: ${JSON.stringify(allow)}}}}\n`,
+    );
+    const again = loaded(result.ok ? printConfig(result.config, result.origins) : '');
+    expect(again.validation.manifests.urls.allow).toEqual(allow);
   });
 
   test('what is printed loads again to the same', () => {

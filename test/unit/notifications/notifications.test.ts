@@ -207,14 +207,19 @@ describe('notifications', () => {
   });
 
   it('shows endpoints as Distribution does, without their secrets', async () => {
+    const logger = collectLogger();
     const notifications = await start(
       notificationsSection([
         anEndpoint({
-          url: sink.url.replace('//', '//user:hunter2@'),
+          url: `${sink.url.replace('//', '//user:pa@hunter2@')}?token=hunter2`,
           headers: { Authorization: [new Secret('Bearer hunter2')] },
         }),
+        anEndpoint({ name: '', url: 'http://hunter2@127.0.0.1:9/#hunter2' }),
+        anEndpoint({ name: '', url: '//u:hunter2@h/', disabled: true }),
       ]),
+      logger,
     );
+    expect(JSON.stringify(logger.lines)).not.toContain('hunter2');
     await pushTags(notifications, ['1']);
     await sink.until(() => sink.accepted.length === 1);
     const text = JSON.stringify(notifications.vars());

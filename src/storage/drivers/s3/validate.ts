@@ -4,6 +4,7 @@
  */
 
 import { constants } from 'node:buffer';
+import { maskedUrl } from '../../../options/masked-url.ts';
 import { DriverCode, DriverError } from '../../driver.ts';
 import type { S3Options } from './options.ts';
 import {
@@ -170,7 +171,7 @@ function tryEndpoint(options: S3Options, faults: string[]): URL | undefined {
   const scheme = options.secure ? 'https' : 'http';
   const url = tryHttpUrl(hasScheme ? text : `${scheme}://${text}`);
   if (url === undefined) {
-    faults.push(`invalid regionendpoint provided: ${text}`);
+    faults.push(`invalid regionendpoint provided: ${maskedUrl(text)}`);
   }
   return url;
 }
@@ -182,9 +183,11 @@ function tryRedirectEndpoint(options: S3Options, faults: string[]): URL | undefi
   }
   const url = tryHttpUrl(text);
   if (url === undefined) {
-    faults.push(`invalid redirectendpoint provided: ${text} (an http or https URL is needed)`);
+    faults.push(
+      `invalid redirectendpoint provided: ${maskedUrl(text)} (an http or https URL is needed)`,
+    );
   } else if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
-    faults.push(`redirectendpoint ${text} must have neither a path nor a query`);
+    faults.push(`redirectendpoint ${maskedUrl(text)} must have neither a path nor a query`);
   }
   return url;
 }

@@ -100,6 +100,19 @@ describe('what stops the start', () => {
     expect(() => validate(options)).toThrow(/^s3aws: /);
   });
 
+  it.each(['ftp://u:hunter2@s3', 'http://u:pa/hunter2@s3', 'https://s3/x?hunter2'])(
+    'shows no secret of the endpoints when they are %s',
+    (url) => {
+      expect(() => validate(awsOptions({ redirectendpoint: url }))).toThrow(/redirectendpoint \w/);
+      for (const options of [
+        awsOptions({ redirectendpoint: url }),
+        someS3Options({ regionendpoint: url, bucket: '' }),
+      ]) {
+        expect(() => validate(options)).not.toThrow(/hunter2/);
+      }
+    },
+  );
+
   it('tells all faults at once', () => {
     const options = awsOptions({ bucket: '', region: 'x', v4auth: false });
     expect(() => validate(options)).toThrow(/no bucket.*; invalid region.*; v4auth/);
