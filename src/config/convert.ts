@@ -202,10 +202,14 @@ function warnUnknownKeys(
   const known = propertiesOf(schema).flatMap(([key, { aliases }]) => [key, ...(aliases ?? [])]);
   for (const [key, node] of entries) {
     if (known.includes(key)) continue;
+    // A pair without a space after its colon is all key, and the value may be secret: `{password:hunter2}`.
+    const [name = '', ...rest] = key.split(/[:=]/);
+    const guess = suggestion(name, known);
+    const isPieceOfText = node.kind === 'scalar' && node.isLone === true && guess === '';
     notices.warn({
-      path: joinPath(path, key),
+      path: joinPath(path, isPieceOfText ? '***' : name + (rest.length > 0 ? ':***' : '')),
       origin: node.origin,
-      message: `unknown key, ignored${suggestion(key, known)}`,
+      message: `unknown key, ignored${guess}`,
     });
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import { Notices as NoticeList, type Notices, type Origin } from './faults.ts';
-import { emptyMap, isNull, type RawMap, type RawNode } from './raw.ts';
+import { emptyMap, isNull, type RawMap, type RawNode, type RawScalar } from './raw.ts';
 import {
   itemSchema,
   joinPath,
@@ -45,16 +45,33 @@ export function applyEnvironment(
   names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   for (const name of names) {
     if (reserved.has(name) || serviceLink.test(name)) continue;
-    const own = new NoticeList();
-    const value = parseYaml(env[name] ?? '', own, name);
-    notices.warnings.push(...own.warnings);
-    for (const { message } of own.faults) {
-      notices.fault({ path: '', message: `parsing environment variable ${name}: ${message}` });
-    }
-    if (value === undefined) continue;
-    new Override(name, value, notices).apply(root);
+    new Override(name, env[name] ?? '', notices).apply(root);
     expandShorthand(root);
   }
+}
+
+/** The value of a variable; `undefined` after a fault, which names the variable and shows nothing of the value. */
+function parseValue(name: string, text: string, notices: Notices): RawNode | undefined {
+  const own = new NoticeList();
+  const value = parseYaml(text, own, name);
+  // What Node.js puts in the place of bytes that are no UTF-8.
+  if (text.includes('\ufffd')) own.fault({ path: '', message: 'yaml: not valid UTF-8' });
+  for (const { message } of own.faults) {
+    notices.fault({ path: '', message: `parsing environment variable ${name}: ${message}` });
+  }
+  notices.warnings.push(...own.warnings);
+  if (value === undefined || own.faults.length > 0) return undefined;
+  if (own.warnings.length === 0 && value.kind === 'scalar' && isCut(value, text)) {
+    const what = value.text === '' ? 'is taken as empty' : 'is used in part';
+    const message = `${what}: #, !, & and --- have a meaning in YAML; put text in quotes`;
+    notices.warn({ path: '', origin: { kind: 'variable', name }, message });
+  }
+  return value;
+}
+
+/** Whether YAML has left out some of a plain value: a comment, an anchor, a second document. */
+function isCut({ isPlain, text }: RawScalar, source: string): boolean {
+  return isPlain && text.replaceAll(/\s/g, '') !== source.replaceAll(/\s/g, '');
 }
 
 /** A place in the tree that a value can be read from and written to. */
@@ -65,13 +82,13 @@ interface Slot {
 
 class Override {
   readonly #name: string;
-  readonly #value: RawNode;
+  readonly #text: string;
   readonly #notices: Notices;
   readonly #origin: Origin;
 
-  constructor(name: string, value: RawNode, notices: Notices) {
+  constructor(name: string, text: string, notices: Notices) {
     this.#name = name;
-    this.#value = value;
+    this.#text = text;
     this.#notices = notices;
     this.#origin = { kind: 'variable', name };
   }
@@ -83,7 +100,9 @@ class Override {
 
   #descend(slot: Slot, schema: OptionSchema, parts: readonly string[], path: string): void {
     if (parts.length === 0) {
-      slot.set(this.#value);
+      // Not before: variables of other programs that begin alike may hold anything.
+      const value = parseValue(this.#name, this.#text, this.#notices);
+      if (value !== undefined) slot.set(value);
       return;
     }
     const shape = shapeOf(schema);

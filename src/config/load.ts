@@ -3,11 +3,12 @@
  * anything else exists. Reads the file and nothing more; prints nothing.
  */
 
+import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { errorText } from '../errors.ts';
 import { type ConvertContext, convertSection, type Origins } from './convert.ts';
 import { applyEnvironment } from './environment.ts';
-import { type Notice, Notices } from './faults.ts';
+import { type Notice, Notices, type Origin } from './faults.ts';
 import { normalize } from './normalize.ts';
 import { notBuilt } from './not-built.ts';
 import { emptyMap, isNull, kindName, plainScalar, type RawMap } from './raw.ts';
@@ -54,14 +55,28 @@ export async function loadConfig(request: LoadRequest): Promise<LoadResult> {
     const faults = [{ path: '', message: 'configuration path unspecified' }];
     return { ok: false, path: undefined, faults, warnings: [] };
   }
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = await readFile(path, 'utf8');
+    bytes = await readFile(path);
   } catch (error) {
     const faults = [{ path: '', message: `cannot read the file: ${errorText(error)}` }];
     return { ok: false, path, faults, warnings: [] };
   }
-  return parseConfig(text, { ...request, path });
+  if (!isUtf8(bytes)) {
+    const origin: Origin = { kind: 'file', line: firstLineNotUtf8(bytes) };
+    const faults = [{ path: '', origin, message: 'not valid UTF-8; save the file as UTF-8' }];
+    return { ok: false, path, faults, warnings: [] };
+  }
+  return parseConfig(bytes.toString(), { ...request, path });
+}
+
+function firstLineNotUtf8(bytes: Buffer): number {
+  let start = 0;
+  for (let line = 1; ; line++) {
+    const end = bytes.indexOf('\n', start);
+    if (end < 0 || !isUtf8(bytes.subarray(start, end))) return line;
+    start = end + 1;
+  }
 }
 
 /** The same for text already read. */

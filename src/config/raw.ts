@@ -11,6 +11,8 @@ export interface RawScalar {
   readonly text: string;
   /** A plain scalar, whose type is found from its text; quoted ones are always text. */
   readonly isPlain: boolean;
+  /** The nothing after a key without a colon (`{a}`), which may be no key: text with a comma is cut into such. */
+  readonly isLone?: boolean;
   readonly origin: Origin;
 }
 

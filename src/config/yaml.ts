@@ -5,6 +5,7 @@
 
 import {
   type Document,
+  type EmptyStream,
   isAlias,
   isMap,
   isScalar,
@@ -14,13 +15,15 @@ import {
 } from 'yaml';
 import type { Notices, Origin } from './faults.ts';
 import { emptyMap, plainScalar, type RawMap, type RawNode } from './raw.ts';
+import { yamlDoubts, yamlFaults } from './yaml-faults.ts';
 
 /** Far above any real configuration; these stop aliases that multiply or contain themselves. */
 const maxNodes = 100_000;
 const maxDepth = 100;
 
 /**
- * Parses `text`. Faults and warnings go to `notices`; the result is `undefined` after a fault.
+ * Parses `text`. Faults and warnings go to `notices`, without anything of the text; the result is `undefined` after a
+ * fault.
  *
  * @param variable  Name of the environment variable the text came from; absent for a file.
  */
@@ -31,7 +34,7 @@ export function parseYaml(text: string, notices: Notices, variable?: string): Ra
       ? { kind: 'file', line: lines.linePos(offset).line || 1 }
       : { kind: 'variable', name: variable };
   try {
-    return parseFirst(text, lines, originAt, notices, variable !== undefined);
+    return parseFirst(text, lines, originAt, notices);
   } catch (error) {
     // Thrown by the tree builder, and by the parser itself when the nesting exhausts the stack.
     if (!(error instanceof RangeError)) throw error;
@@ -46,7 +49,6 @@ function parseFirst(
   lines: LineCounter,
   originAt: (offset: number) => Origin,
   notices: Notices,
-  mayHoldSecret: boolean,
 ): RawNode | undefined {
   const documents = parseAllDocuments(text, {
     schema: 'failsafe',
@@ -55,16 +57,24 @@ function parseFirst(
     lineCounter: lines,
     logLevel: 'silent',
   });
-  const document = 'empty' in documents ? undefined : documents[0];
-  if (document === undefined) return plainScalar('', originAt(0));
-  for (const error of document.errors) {
-    // The parser quotes what it read.
-    const message = mayHoldSecret
-      ? 'yaml: the value is not valid YAML; put it in quotes if it is text'
-      : `yaml: ${(error.message.split('\n')[0] ?? '').replace(/ at line .*$/, '')}`;
-    notices.fault({ path: '', origin: originAt(error.pos[0]), message });
+  const [document] = documents;
+  const stream = document ?? (documents as EmptyStream);
+  const faults = yamlFaults(text, stream, document === undefined);
+  const told = new Set<number>();
+  for (const { offset, message } of faults) {
+    const { line, col } = lines.linePos(offset);
+    // What else is wrong with a line mostly follows from the first fault.
+    if (told.has(line)) continue;
+    told.add(line);
+    const origin = originAt(offset);
+    const place = `${origin.kind === 'file' ? '' : `line ${line}, `}column ${col}`;
+    notices.fault({ path: '', origin, message: `yaml: ${place}: ${message}` });
   }
-  if (document.errors.length > 0) return undefined;
+  if (faults.length > 0) return undefined;
+  for (const { offset, message } of yamlDoubts(text, stream.warnings)) {
+    notices.warn({ path: '', origin: originAt(offset), message: `yaml: ${message}` });
+  }
+  if (document === undefined) return plainScalar('', originAt(0));
   return new TreeBuilder(document, originAt, notices).build(document.contents, '');
 }
 
@@ -110,6 +120,10 @@ class TreeBuilder {
     if (isScalar(node)) {
       const isText = node.type !== 'PLAIN' || node.tag === 'tag:yaml.org,2002:str';
       const text = node.type === 'PLAIN' ? (node.source ?? '') : String(node.value ?? '');
+      if (node.anchor !== undefined && !isText && text === '') {
+        const message = 'yaml: an anchor without a value; put text that begins with & in quotes';
+        this.#notices.warn({ path, origin, message });
+      }
       return { kind: 'scalar', text, isPlain: !isText, origin };
     }
     return plainScalar('', origin);
@@ -125,7 +139,10 @@ class TreeBuilder {
         this.#notices.fault({ path, origin: keyOrigin, message: 'yaml: a key must be plain text' });
         continue;
       }
-      const child = this.build(value, path === '' ? name : `${path}.${name}`);
+      const child =
+        value === null
+          ? { ...plainScalar('', keyOrigin), isLone: true }
+          : this.build(value, path === '' ? name : `${path}.${name}`);
       if (name === '<<' && isScalar(key) && key.type === 'PLAIN') {
         merged.push(...(child.kind === 'list' ? child.items : [child]));
         continue;

@@ -350,8 +350,68 @@ describe('other rows', () => {
   test('a value that is no YAML is a fault that does not show it', () => {
     const faults = faultsOf(minimal, { REGISTRY_HTTP_SECRET: '[hunter2' });
     expect(faults).toEqual([
-      'parsing environment variable REGISTRY_HTTP_SECRET: yaml: the value is not valid YAML; put it in quotes if it is text',
+      'parsing environment variable REGISTRY_HTTP_SECRET: yaml: line 1, column 9: a bracket, quote, comma, colon or space is missing; put text in quotes',
     ]);
+  });
+
+  test.each([
+    ['%hunter2', 'found unknown directive name; put text that begins with % in quotes'],
+    ['%YAML 1.1', 'a directive (%) without a document'],
+    ['%hunter2\n---\nx', 'found unknown directive name; put text that begins with % in quotes'],
+    ['\u0007hunter2', 'control characters are not allowed'],
+  ])('%j, which the parser would skip, is a fault', (value, message) => {
+    expect(faultsOf(minimal, { REGISTRY_HTTP_SECRET: value })).toEqual([
+      `parsing environment variable REGISTRY_HTTP_SECRET: yaml: line 1, column 1: ${message}`,
+    ]);
+  });
+
+  test('bytes that are no UTF-8 are a fault', () => {
+    expect(faultsOf(minimal, { REGISTRY_HTTP_SECRET: 'h\ufffdnter2' })).toEqual([
+      'parsing environment variable REGISTRY_HTTP_SECRET: yaml: not valid UTF-8',
+    ]);
+  });
+
+  test.each([
+    ['#hunter2', 'is taken as empty: #, !, & and --- have a meaning in YAML; put text in quotes'],
+    ['---', 'is taken as empty: #, !, & and --- have a meaning in YAML; put text in quotes'],
+    ['!hunter2', 'yaml: a tag that is not known; put text that begins with ! in quotes'],
+    ['&hunter2', 'yaml: an anchor without a value; put text that begins with & in quotes'],
+    ['x #hunter2', 'is used in part: #, !, & and --- have a meaning in YAML; put text in quotes'],
+    ['&hunter2 x', 'is used in part: #, !, & and --- have a meaning in YAML; put text in quotes'],
+    ['!hunter2 x', 'yaml: a tag that is not known; put text that begins with ! in quotes'],
+    ['x\n---\ny', 'is used in part: #, !, & and --- have a meaning in YAML; put text in quotes'],
+  ])('%j, of which YAML leaves something out, is a warning', (value, message) => {
+    const env = { REGISTRY_HTTP_SECRET: value };
+    expect(warningsOf(minimal, env)).toEqual([`REGISTRY_HTTP_SECRET: ${message}`]);
+    const { secret } = loaded(minimal, env).http;
+    expect(secret?.reveal() ?? '').toBe(value.includes('x') ? 'x' : '');
+  });
+
+  test.each([
+    '',
+    ' ',
+    '~',
+    'null',
+    'x',
+    ' x ',
+    'x\n',
+    'two words',
+    'two\n  lines',
+    '"#x"',
+    "'!x'",
+    '"x" # why',
+    'a#b',
+    'a!b&c%d',
+    '!!str x',
+    '|\n  #x\n',
+    'Ünïcode €',
+  ])('%j is taken whole', (value) => {
+    expect(warningsOf(minimal, { REGISTRY_HTTP_SECRET: value })).toEqual([]);
+  });
+
+  test('what a variable of another program holds is not looked at', () => {
+    const env = { REGISTRY_XYZZYPLUGHS: '[', REGISTRY_HTTP_ADDR_PORT: '%' };
+    expect(load(minimal, env).ok).toBe(true);
   });
 
   test('overrides are applied in the byte order of their names', () => {

@@ -39,6 +39,25 @@ describe('finding the file', () => {
     );
   });
 
+  test.each([
+    ['Latin-1', Buffer.from(`# h\xe9\n${minimal}`, 'latin1'), 1],
+    ['Latin-1 below', Buffer.from(`${minimal}log: {fields: {a: h\xe9}}\n`, 'latin1'), 3],
+    ['Latin-1 at the end', Buffer.from(`${minimal}# \xe9`, 'latin1'), 3],
+    ['UTF-16', Buffer.from(`\ufeff${minimal}`, 'utf16le'), 1],
+    ['half a character', Buffer.from(`${minimal}# €`).subarray(0, -1), 3],
+  ])('a file in %s is refused with its line', async (_, bytes, line) => {
+    const path = join(folder, 'config.yml');
+    writeFileSync(path, bytes);
+    const result = await loadConfig({ path, env: {} });
+    expect(!result.ok && formatFaults(result)).toBe(
+      `configuration error: error parsing ${path}: line ${line}: not valid UTF-8; save the file as UTF-8`,
+    );
+  });
+
+  test('a byte order mark is no fault', async () => {
+    expect((await loadConfig({ path: file(`\ufeff${minimal}`), env: {} })).ok).toBe(true);
+  });
+
   test('a file that cannot be read is one line', async () => {
     const path = join(folder, 'missing.yml');
     const result = await loadConfig({ path, env: {} });

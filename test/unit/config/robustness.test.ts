@@ -1,7 +1,7 @@
 // Whatever stands in the file or the environment, the loader answers with a result and never throws.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { formatFaults } from '../../../src/config/faults.ts';
+import { formatFaults, formatNotice } from '../../../src/config/faults.ts';
 import { printConfig } from '../../../src/config/print.ts';
 import { type OptionSchema, propertiesOf, wholeFile } from '../../../src/config/schema.ts';
 import { load } from '../../support/config.ts';
@@ -72,6 +72,34 @@ test('any variable gives a result', () => {
         if (!result.ok) expect(formatFaults(result)).toContain('configuration error');
       },
     ),
+    { numRuns: 150 },
+  );
+});
+
+test('whatever YAML makes of a secret, nothing shows it', () => {
+  const signs = fc.string({
+    unit: fc.constantFrom(...'!&*%@|>?:-#"\'`{}[],<=~\\/ \ta0'),
+    maxLength: 5,
+  });
+  fc.assert(
+    fc.property(signs, signs, (before, after) => {
+      const secret = `${before}hunter2${after}`;
+      // What YAML sees as a key of its own is one.
+      const flow = /,.*:/.test(secret) ? '~' : secret;
+      for (const result of [
+        load(`version: 0.1\nstorage: inmemory\nredis:\n  password: ${secret}\n  db: 1\n`),
+        load(`version: 0.1\nstorage: inmemory\nredis: {password: ${flow}}\n`),
+        load('version: 0.1\nstorage: inmemory\n', { REGISTRY_REDIS_PASSWORD: secret }),
+      ]) {
+        const shown = result.ok
+          ? [
+              printConfig(result.config, result.origins),
+              ...result.warnings.map(formatNotice),
+            ].join()
+          : formatFaults(result);
+        expect(shown).not.toContain('hunter2');
+      }
+    }),
     { numRuns: 150 },
   );
 });

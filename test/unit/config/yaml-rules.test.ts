@@ -242,6 +242,74 @@ describe('broken files', () => {
     expect(faultsOf('version: 0.1\nstorage: {\nhttp: [\n')[0]).toMatch(/^line \d: yaml: /);
   });
 
+  test.each([
+    ['password: |hunter2', 4, 14, 'what stands here does not belong here; put text in quotes'],
+    [
+      'password: !x!hunter2 y',
+      4,
+      13,
+      'a tag that is not known; put text that begins with ! in quotes',
+    ],
+    ['password: @hunter2', 4, 13, 'text may not begin with this character; put it in quotes'],
+    [
+      'password: "hunter2',
+      5,
+      1,
+      'a bracket, quote, comma, colon or space is missing; put text in quotes',
+    ],
+    [
+      'password: "a\\hunter2"',
+      4,
+      15,
+      'an escape that is not known; a backslash in double quotes is written twice',
+    ],
+    ["password: 'a'hunter2", 4, 16, 'what stands here does not belong here; put text in quotes'],
+    [
+      'password: a: hunter2',
+      4,
+      13,
+      'a key in the place of a value; indent it rightly, or put text in quotes',
+    ],
+    ['\tpassword: hunter2', 4, 3, 'a tab in the place of indentation'],
+    ['password: hunter2\u0000', 4, 20, 'control characters are not allowed'],
+  ])('%j is told by position and kind, without the text', (line, row, column, message) => {
+    expect(faultsOf(`${minimal}redis:\n  ${line}\n`)).toEqual([
+      `line ${row}: yaml: column ${column}: ${message}`,
+    ]);
+  });
+
+  test('one fault is told for each line', () => {
+    const lines = faultsOf('- a\nb: 1\nc: [\n').map((fault) => fault.slice(0, 6));
+    expect(lines).toEqual(['line 2', 'line 3', 'line 4']);
+  });
+
+  test('a directive that is not known is a fault', () => {
+    expect(faultsOf(`%hunter2\n---\n${minimal}`)).toEqual([
+      'line 1: yaml: column 1: found unknown directive name; put text that begins with % in quotes',
+    ]);
+  });
+
+  test.each([
+    ['!hunter2', 'line 4: yaml: a tag that is not known; put text that begins with ! in quotes'],
+    [
+      '&hunter2',
+      'redis.password (line 4): yaml: an anchor without a value; put text that begins with & in quotes',
+    ],
+  ])('%s, which YAML takes for nothing, is a warning', (value, warning) => {
+    expect(warningsOf(`${minimal}redis:\n  password: ${value}\n`)).toContain(warning);
+  });
+
+  test.each([
+    [
+      'password:hunter2',
+      'redis.password:*** (line 3): unknown key, ignored; did you mean password?',
+    ],
+    ['password: a,hunter2', 'redis.*** (line 3): unknown key, ignored'],
+    ['adrs', 'redis.adrs (line 3): unknown key, ignored; did you mean addrs?'],
+  ])('{%s}: a key that may be a value is told without it', (text, warning) => {
+    expect(warningsOf(`${minimal}redis: {${text}}\n`)).toContain(warning);
+  });
+
   test('a file that is no section is a fault', () => {
     expect(faultsOf('just text\n')).toEqual([
       'line 1: the file must be a section with keys, not a value',
