@@ -1,19 +1,17 @@
 /** `longshore notifications replay`: queues dead letters again, beside a running registry or without one. */
 
-import { formatFaults } from '../config/faults.ts';
-import { loadConfig } from '../config/load.ts';
 import { listDeadLetters } from '../notifications/dead-letters.ts';
 import { spoolDirectory } from '../notifications/notifications.ts';
 import { replayDeadLetters } from '../notifications/replay.ts';
+import { loadConfiguration } from './load-configuration.ts';
 import { ExitCode } from './usage.ts';
 
 export async function replayNotifications(request: {
   path: string | undefined;
   isList: boolean;
 }): Promise<number> {
-  const loaded = await loadConfig({ path: request.path, env: process.env });
-  if (!loaded.ok) {
-    process.stderr.write(`${formatFaults(loaded)}\n`);
+  const loaded = await loadConfiguration(request.path);
+  if (loaded === undefined) {
     return ExitCode.failed;
   }
   const { notifications, storage } = loaded.config;

@@ -2,13 +2,12 @@
 
 import { startFailure } from '../compose.ts';
 import { type OpenedStorage, openStorage } from '../compose-storage.ts';
-import { formatFaults, formatNotice } from '../config/faults.ts';
-import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { errorText } from '../errors.ts';
 import { createLogging } from '../observe/create-logging.ts';
 import type { RegistryContext } from '../registry/context.ts';
 import { version } from '../version.ts';
+import { loadConfiguration } from './load-configuration.ts';
 import { ExitCode } from './usage.ts';
 
 export interface StorageCommand {
@@ -23,15 +22,11 @@ export interface StorageCommand {
 
 /** Runs a command; resolves with its exit code, also when it could not begin. */
 export async function withStorage(command: StorageCommand): Promise<number> {
-  const loaded = await loadConfig({ path: command.path, env: process.env });
-  if (!loaded.ok) {
-    process.stderr.write(`${formatFaults(loaded)}\n`);
+  const loaded = await loadConfiguration(command.path);
+  if (loaded === undefined) {
     return ExitCode.failed;
   }
   const { config } = loaded;
-  for (const warning of loaded.warnings) {
-    process.stderr.write(`${formatNotice(warning)}\n`);
-  }
   const logging = createLogging(
     { ...config.log, accesslog: { ...config.log.accesslog, disabled: true } },
     { version },

@@ -49,21 +49,26 @@ export function formatNotice(notice: Notice): string {
   return `${head}${head === '' ? '' : ': '}${value}${notice.message}`;
 }
 
-/** The text for stderr when a configuration is refused: Distribution's first line, then one line per fault. */
+/**
+ * The text for stderr when a configuration is refused: Distribution's first line, then one line per fault and warning.
+ * A warning may be the reason of a fault: the misspelt key beside the one that is missing.
+ */
 export function formatFaults(refused: {
   readonly path: string | undefined;
   readonly faults: readonly Notice[];
+  readonly warnings: readonly Notice[];
 }): string {
   const prefix =
     refused.path === undefined
       ? 'configuration error: '
       : `configuration error: error parsing ${refused.path}: `;
-  const [first, ...others] = refused.faults.map(formatNotice);
-  if (others.length === 0) return `${prefix}${first ?? ''}`;
-  return [
-    `${prefix}${refused.faults.length} faults`,
-    ...[first, ...others].map((line) => `  ${line}`),
-  ].join('\n');
+  const [first = '', ...others] = refused.faults.map(formatNotice);
+  const lines = [
+    ...(others.length === 0 ? [] : [first, ...others]),
+    ...refused.warnings.map((warning) => `warning: ${formatNotice(warning)}`),
+  ];
+  const head = others.length === 0 ? first : `${refused.faults.length} faults`;
+  return [`${prefix}${head}`, ...lines.map((line) => `  ${line}`)].join('\n');
 }
 
 /** Text of a value fit for a message: short, and without what URLs hold in secret. */

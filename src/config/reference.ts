@@ -20,7 +20,8 @@ Made from the schemas in \`src/*/options.ts\`; change those, then run
 
 - Durations are written as \`10s\`, \`1h30m\` or \`100ms\`; a bare number counts nanoseconds.
 - Each key can be set by the environment variable beside it. Its value is YAML: \`[a, b]\` is a list, \`{a: b}\` a section.
-  Elements of a list have their index in the name (\`_0\`); \`<NAME>\` stands for a name of your choice.
+  Elements of a list have their index in the name (\`_0\`); \`<NAME>\` stands for a name of your choice. Text with a \`#\`, or
+  that begins with a sign, stands in quotes that are part of the value: \`REGISTRY_HTTP_SECRET='"#1 %2"'\`.
 - A variable for a whole section replaces the section: \`REGISTRY_STORAGE=s3\` drops what the file has under \`storage\`.
 - \`longshore config config.yml\` prints what is in effect and where each value came from; \`--strict\` refuses unknown keys.
 `;

@@ -1,8 +1,9 @@
 /** Configuration from outside: faults told all at once, `--strict`, `longshore config`, where the file is found. */
 
+import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { configFile } from '../support/launch.ts';
-import { runLongshore } from '../support/registry.ts';
+import { launcher, runLongshore } from '../support/registry.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
 
 let folder: TempFolder;
@@ -125,6 +126,47 @@ notifications:
     const lines = await refused(yaml, ['--strict']);
     expect(lines.join('\n')).toContain('http.adr (line 5): unknown key');
     expect(lines.join('\n')).toContain('did you mean addr?');
+  });
+
+  test.each(['serve', 'config', 'garbage-collect', 'verify', 'reindex', 'notifications replay'])(
+    '%s tells the warnings too, which may be the reason',
+    async (command) => {
+      const file = await configFile(
+        folder.path,
+        'version: 0.1\nstorge: inmemory\nhttp: {adr: x}\n',
+      );
+      const env = { REGISTRY_HTPP_ADDR: ':1' };
+      const { code, stderr } = await runLongshore([...command.split(' '), file], env);
+      expect(code).toBe(1);
+      expect(stderr.split('\n')).toEqual([
+        `configuration error: error parsing ${file}: storage: no storage configuration provided`,
+        '  warning: Ignoring unrecognized environment variable REGISTRY_HTPP_ADDR; did you mean REGISTRY_HTTP_ADDR?',
+        '  warning: storge (line 2): unknown key, ignored; did you mean storage?',
+        '  warning: http.adr (line 3): unknown key, ignored; did you mean addr?',
+        '',
+      ]);
+    },
+  );
+
+  test('bytes in the environment that are no UTF-8 are refused, and not shown', async () => {
+    const file = await configFile(folder.path, minimal);
+    const child = spawnSync(
+      'sh',
+      [
+        '-c',
+        'REGISTRY_HTTP_SECRET=$(printf "h\\351unter2") exec "$@"',
+        'sh',
+        process.execPath,
+        launcher,
+        'serve',
+        file,
+      ],
+      { encoding: 'utf8' },
+    );
+    expect(child.status).toBe(1);
+    expect(child.stderr).toBe(
+      `configuration error: error parsing ${file}: parsing environment variable REGISTRY_HTTP_SECRET: yaml: not valid UTF-8\n`,
+    );
   });
 
   test.each([

@@ -103,6 +103,23 @@ tags:
     );
   });
 
+  test('warnings follow, since one of them may be the reason', () => {
+    const one = load('version: 0.1\nstorge: inmemory\n');
+    expect(!one.ok && formatFaults(one).split('\n')).toEqual([
+      'configuration error: error parsing config.yml: storage: no storage configuration provided',
+      '  warning: storge (line 2): unknown key, ignored; did you mean storage?',
+    ]);
+    const two = load('storge: inmemory\n');
+    expect(!two.ok && formatFaults(two).split('\n')).toEqual([
+      'configuration error: error parsing config.yml: 2 faults',
+      '  version: unsupported version: ""; the only one is 0.1',
+      '  storage: no storage configuration provided',
+      '  warning: storge (line 1): unknown key, ignored; did you mean storage?',
+    ]);
+    const strict = load('storge: inmemory\n', {}, true);
+    expect(!strict.ok && formatFaults(strict)).toContain('config.yml: 3 faults\n');
+  });
+
   test('strict turns warnings into faults', () => {
     const text = `${minimal}htp: {}\n`;
     expect(load(text).ok).toBe(true);
