@@ -4,7 +4,19 @@
  */
 
 import { CodedError } from '../errors.ts';
-import type { Descriptor, Platform } from './descriptor.ts';
+import type { Descriptor } from './descriptor.ts';
+import {
+  descriptorList,
+  isAbsent,
+  isObject,
+  type JsonObject,
+  manifestMembers,
+  type OnFault,
+  optionalString,
+  optionalStringMap,
+  optionalSubject,
+  readDescriptor,
+} from './manifest-members.ts';
 import {
   bareMediaType,
   isManifestMediaType,
@@ -22,6 +34,8 @@ export interface ParsedManifest {
   readonly subject?: Descriptor;
   readonly artifactType?: string;
   readonly annotations?: Readonly<Record<string, string>>;
+  /** False when it may point to more than could be read. */
+  readonly isWhole: boolean;
 }
 
 /** JSON nested deeper than this is nobody's manifest, and costs stack to walk. */
@@ -32,7 +46,8 @@ function invalid(detail: string): CodedError {
 }
 
 /**
- * Reads a manifest pushed with a Content-Type.
+ * Reads a manifest pushed with a Content-Type. What is taken here reads the same with `parseStoredManifest`: storage
+ * keeps no Content-Type, so a manifest whose bytes do not tell its type could never be pulled again.
  *
  * @throws `MANIFEST_INVALID` unknown type, not JSON, wrong member types, a body type that differs, a rejected shape
  */
@@ -41,27 +56,61 @@ export function parseManifest(bytes: Uint8Array, contentType: string): ParsedMan
   if (!isManifestMediaType(mediaType)) {
     throw invalid(`unsupported manifest media type and no default available: ${mediaType}`);
   }
-  return readManifest(parseJsonObject(bytes), mediaType);
+  const json = readMembers(bytes, { fatal: true }, refuse);
+  if (depthExceeds(json, maxDepth)) {
+    throw invalid(`JSON is nested deeper than ${maxDepth}`);
+  }
+  if (typeOf(json) !== mediaType) {
+    const named = optionalString(json['mediaType'], 'mediaType', refuse) ?? '';
+    throw invalid(
+      named === ''
+        ? `without a mediaType in the manifest it cannot be told as "${mediaType}"`
+        : `mediaType in the manifest is "${named.slice(0, 200)}" but should be "${mediaType}"`,
+    );
+  }
+  return { ...readManifest(json, mediaType, refuse), isWhole: true };
 }
 
 /**
- * Reads a stored manifest, whose type only its bytes tell: `mediaType`, else an index if it has `manifests`.
- * Lenient, since what is stored was accepted once, perhaps by another registry.
+ * Reads a stored manifest, whose type only its bytes tell. Lenient, since what is stored was accepted once, perhaps by
+ * another registry: members that cannot be read are passed over, and `isWhole` tells when they may have named content.
  *
- * @throws `MANIFEST_INVALID` not a manifest at all
+ * @throws `MANIFEST_INVALID` not a manifest at all, or one that reads as two kinds
  */
 export function parseStoredManifest(bytes: Uint8Array): ParsedManifest {
-  const json = parseJsonObject(bytes);
-  const named = json['mediaType'];
-  if (typeof named === 'string' && named !== '') {
-    const mediaType = bareMediaType(named);
-    if (!isManifestMediaType(mediaType)) {
-      throw invalid(`unknown manifest media type ${mediaType}`);
-    }
-    return readManifest(json, mediaType);
+  let isWhole = true;
+  const onFault: OnFault = (_, mayRefer) => {
+    isWhole &&= !mayRefer;
+  };
+  const json = readMembers(bytes, { fatal: false }, onFault);
+  // Distribution took indexes without any member of theirs, and gives them out as this.
+  const mediaType = typeOf(json) ?? (isUntyped(json) ? MediaType.ociManifest : undefined);
+  if (mediaType === undefined) {
+    throw invalid('unknown manifest media type');
   }
-  const isIndex = json['manifests'] !== undefined && json['manifests'] !== null;
-  return readManifest(json, isIndex ? MediaType.ociIndex : MediaType.ociManifest);
+  const manifest = readManifest(json, mediaType, onFault);
+  return { ...manifest, isWhole };
+}
+
+/** The type that a manifest's own bytes tell: `mediaType`, else by the members that only one of the OCI types has. */
+function typeOf(json: JsonObject): ManifestMediaType | undefined {
+  const named = json['mediaType'];
+  if (!isUntyped(json)) {
+    return typeof named === 'string' && isManifestMediaType(named) ? named : undefined;
+  }
+  if (!isAbsent(json['manifests'])) {
+    return MediaType.ociIndex;
+  }
+  if (!isAbsent(json['config']) || !isAbsent(json['layers'])) {
+    return MediaType.ociManifest;
+  }
+  // How Go prints an empty list that nobody made: `"manifests":null`.
+  return Object.hasOwn(json, 'manifests') ? MediaType.ociIndex : undefined;
+}
+
+function isUntyped(json: JsonObject): boolean {
+  const named = json['mediaType'];
+  return isAbsent(named) || named === '';
 }
 
 /** Everything a manifest points to but its subject: config and layers, or children. */
@@ -78,12 +127,19 @@ export function artifactTypeOf(manifest: ParsedManifest): string | undefined {
     : manifest.config?.mediaType;
 }
 
-type JsonObject = Readonly<Record<string, unknown>>;
+const refuse: OnFault = (detail) => {
+  throw invalid(detail);
+};
 
-function parseJsonObject(bytes: Uint8Array): JsonObject {
+/** @param utf8  `fatal`: bytes that are no UTF-8 are refused; else they read as U+FFFD, as in Go */
+function readMembers(
+  bytes: Uint8Array,
+  utf8: { readonly fatal: boolean },
+  onFault: OnFault,
+): JsonObject {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    value = JSON.parse(new TextDecoder('utf-8', { ...utf8, ignoreBOM: true }).decode(bytes));
   } catch (error) {
     throw new CodedError('MANIFEST_INVALID', 'manifest invalid', {
       detail: error instanceof SyntaxError ? error.message : 'not valid UTF-8',
@@ -93,10 +149,11 @@ function parseJsonObject(bytes: Uint8Array): JsonObject {
   if (!isObject(value)) {
     throw invalid('a manifest must be one JSON object');
   }
-  if (depthExceeds(value, maxDepth)) {
-    throw invalid(`JSON is nested deeper than ${maxDepth}`);
+  const json = manifestMembers(value, onFault);
+  if (json['schemaVersion'] !== 2) {
+    throw invalid('unrecognized manifest schema version, only 2 is known');
   }
-  return value;
+  return json;
 }
 
 function depthExceeds(value: unknown, left: number): boolean {
@@ -114,19 +171,15 @@ function depthExceeds(value: unknown, left: number): boolean {
   return false;
 }
 
-function readManifest(json: JsonObject, mediaType: ManifestMediaType): ParsedManifest {
-  if (json['schemaVersion'] !== 2) {
-    throw invalid('unrecognized manifest schema version, only 2 is known');
-  }
-  const named = optionalString(json, 'mediaType');
-  const isDocker = mediaType === MediaType.dockerManifest || mediaType === MediaType.dockerList;
-  if (named === undefined || named === '' ? isDocker : named !== mediaType) {
-    throw invalid(`mediaType in the manifest is "${named ?? ''}" but should be "${mediaType}"`);
-  }
+function readManifest(
+  json: JsonObject,
+  mediaType: ManifestMediaType,
+  onFault: OnFault,
+): Omit<ParsedManifest, 'isWhole'> {
   const isIndex = mediaType === MediaType.ociIndex || mediaType === MediaType.dockerList;
-  const subject = optionalDescriptor(json['subject'], 'subject');
-  const artifactType = optionalString(json, 'artifactType');
-  const annotations = optionalStringMap(json['annotations'], 'annotations');
+  const subject = optionalSubject(json['subject'], onFault);
+  const artifactType = optionalString(json['artifactType'], 'artifactType', onFault);
+  const annotations = optionalStringMap(json['annotations'], 'annotations', onFault);
   const common = {
     mediaType,
     ...(subject === undefined ? {} : { subject }),
@@ -139,15 +192,16 @@ function readManifest(json: JsonObject, mediaType: ManifestMediaType): ParsedMan
       ...common,
       kind: 'index',
       layers: [],
-      manifests: descriptorList(json['manifests'], 'manifests'),
+      manifests: descriptorList(json['manifests'], 'manifests', onFault),
     };
   }
   refuseMembers(json, mediaType, ['manifests']);
+  const config = readDescriptor(json['config'], 'config', onFault);
   return {
     ...common,
     kind: 'image',
-    config: readDescriptor(json['config'], 'config'),
-    layers: descriptorList(json['layers'], 'layers'),
+    ...(config === undefined ? {} : { config }),
+    layers: descriptorList(json['layers'], 'layers', onFault),
     manifests: [],
   };
 }
@@ -162,93 +216,8 @@ function refuseMembers(
     return;
   }
   for (const name of names) {
-    if (json[name] !== undefined && json[name] !== null) {
+    if (!isAbsent(json[name])) {
       throw invalid(`${mediaType} must not have a member "${name}"`);
     }
   }
-}
-
-function descriptorList(value: unknown, path: string): Descriptor[] {
-  if (value === undefined || value === null) {
-    return [];
-  }
-  if (!Array.isArray(value)) {
-    throw invalid(`${path} must be a list`);
-  }
-  return value.map((item, index) => readDescriptor(item, `${path}[${index}]`));
-}
-
-function optionalDescriptor(value: unknown, path: string): Descriptor | undefined {
-  return value === undefined || value === null ? undefined : readDescriptor(value, path);
-}
-
-function readDescriptor(value: unknown, path: string): Descriptor {
-  if (!isObject(value)) {
-    throw invalid(`${path} must be a descriptor`);
-  }
-  const { digest, size } = value;
-  if (typeof digest !== 'string') {
-    throw invalid(`${path}.digest must be a string`);
-  }
-  if (size !== undefined && !(Number.isSafeInteger(size) && (size as number) >= 0)) {
-    throw invalid(`${path}.size must be a whole number of bytes`);
-  }
-  const urls = value['urls'];
-  if (
-    urls !== undefined &&
-    urls !== null &&
-    !(Array.isArray(urls) && urls.every((u) => typeof u === 'string'))
-  ) {
-    throw invalid(`${path}.urls must be a list of strings`);
-  }
-  const platform = readPlatform(value['platform'], path);
-  const annotations = optionalStringMap(value['annotations'], `${path}.annotations`);
-  const artifactType = optionalString(value, 'artifactType');
-  return {
-    mediaType: optionalString(value, 'mediaType') ?? '',
-    digest,
-    size: typeof size === 'number' ? size : 0,
-    ...(Array.isArray(urls) ? { urls: urls as string[] } : {}),
-    ...(platform === undefined ? {} : { platform }),
-    ...(annotations === undefined ? {} : { annotations }),
-    ...(artifactType === undefined ? {} : { artifactType }),
-  };
-}
-
-function readPlatform(value: unknown, path: string): Platform | undefined {
-  if (value === undefined || value === null) {
-    return undefined;
-  }
-  if (!isObject(value)) {
-    throw invalid(`${path}.platform must be an object`);
-  }
-  return {
-    architecture: optionalString(value, 'architecture') ?? '',
-    os: optionalString(value, 'os') ?? '',
-  };
-}
-
-function optionalString(json: JsonObject, name: string): string | undefined {
-  const value = json[name];
-  if (value === undefined || value === null) {
-    return undefined;
-  }
-  if (typeof value !== 'string') {
-    throw invalid(`${name} must be a string`);
-  }
-  return value;
-}
-
-function optionalStringMap(value: unknown, path: string): Record<string, string> | undefined {
-  if (value === undefined || value === null) {
-    return undefined;
-  }
-  if (!isObject(value) || !Object.values(value).every((item) => typeof item === 'string')) {
-    throw invalid(`${path} must map strings to strings`);
-  }
-  return value as Record<string, string>;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

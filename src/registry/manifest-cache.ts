@@ -15,6 +15,8 @@ export interface StoredManifest {
   readonly bytes: Buffer;
   /** What it points to, for notifications and checks. */
   readonly references: readonly Descriptor[];
+  /** False when it may point to more than `references`. */
+  readonly isWhole: boolean;
 }
 
 /** Bytes of manifests kept; the parsed references come on top, about as much again. */

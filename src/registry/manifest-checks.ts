@@ -6,7 +6,7 @@
 import { CodedError } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { checkDigest } from '../oci/digest.ts';
-import type { ParsedManifest } from '../oci/manifest.ts';
+import { type ParsedManifest, referencesOf } from '../oci/manifest.ts';
 import { MediaType } from '../oci/media-type.ts';
 import type { RepositoryName } from '../oci/reference.ts';
 import { statStoredBlob } from './blobs.ts';
@@ -54,8 +54,7 @@ export async function checkReferences(
       faults.push(fault);
     }
   };
-  const all =
-    manifest.config === undefined ? manifest.manifests : [manifest.config, ...manifest.layers];
+  const all = referencesOf(manifest);
   for (let start = 0; start < all.length; start += parallelLookups) {
     await Promise.all(all.slice(start, start + parallelLookups).map(check));
   }

@@ -41,7 +41,7 @@ export async function getManifest(
   digest: Digest,
 ): Promise<StoredManifest> {
   const stored = await resolveRevision(context, name, digest);
-  const manifest = stored === undefined ? undefined : await loadManifest(context, stored);
+  const manifest = stored === undefined ? undefined : await loadStored(context, stored);
   if (manifest === undefined) {
     throw revisionUnknown(name, digest);
   }
@@ -73,15 +73,30 @@ export async function getTagged(
     context.lastDigests.set(key, digest);
     return { digest, manifest: await getManifest(context, name, digest) };
   }
-  const manifest = guessed === undefined ? undefined : await loadManifest(context, guessed);
+  const manifest = guessed === undefined ? undefined : await loadStored(context, guessed);
   if (manifest === undefined) {
     throw revisionUnknown(name, digest);
   }
   return { digest, manifest };
 }
 
-/** Bytes of a stored manifest, out of the cache or storage; `undefined` when they are gone or no manifest. */
+/**
+ * A stored manifest, when all that it points to can be told: for whoever goes by its references, to remove what none
+ * names or to tell what is missing. `undefined` also when the bytes are gone or no manifest.
+ */
 export async function loadManifest(
+  context: RegistryContext,
+  stored: Digest,
+): Promise<StoredManifest | undefined> {
+  const manifest = await loadStored(context, stored);
+  return manifest?.isWhole === true ? manifest : undefined;
+}
+
+/**
+ * A stored manifest, out of the cache or storage, as clients get it, even if members of it cannot be read; `undefined`
+ * when the bytes are gone or no manifest.
+ */
+export async function loadStored(
   context: RegistryContext,
   stored: Digest,
 ): Promise<StoredManifest | undefined> {
@@ -118,5 +133,6 @@ export function describeManifest(
   bytes: Buffer,
   parsed: ParsedManifest,
 ): StoredManifest {
-  return { digest, bytes, mediaType: parsed.mediaType, references: referencesOf(parsed) };
+  const { mediaType, isWhole } = parsed;
+  return { digest, bytes, mediaType, references: referencesOf(parsed), isWhole };
 }

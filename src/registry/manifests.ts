@@ -24,7 +24,7 @@ import { removeLink } from '../storage/link-store.ts';
 import type { RegistryContext } from './context.ts';
 import type { StoredManifest } from './manifest-cache.ts';
 import { checkClass, checkReferences } from './manifest-checks.ts';
-import { describeManifest, loadManifest, resolveRevision } from './manifest-store.ts';
+import { describeManifest, loadStored, resolveRevision } from './manifest-store.ts';
 import { referrerStep, removeReferrer } from './referrers.ts';
 import { untagDigest } from './tags.ts';
 
@@ -133,7 +133,7 @@ export async function deleteManifest(
   if (stored === undefined && (await driver.stat(link)) === undefined) {
     throw new CodedError('MANIFEST_UNKNOWN', 'manifest unknown');
   }
-  const manifest = stored === undefined ? undefined : await loadManifest(context, stored);
+  const manifest = stored === undefined ? undefined : await loadStored(context, stored);
   const aliases =
     manifest === undefined ? [] : allDigests(manifest.bytes).filter((alias) => alias !== digest);
   const gone = [digest, ...aliases];

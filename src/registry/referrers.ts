@@ -23,7 +23,7 @@ import {
 import { inspectLink, removeLink } from '../storage/link-store.ts';
 import type { RegistryContext } from './context.ts';
 import type { StoredManifest } from './manifest-cache.ts';
-import { loadManifest, resolveRevision } from './manifest-store.ts';
+import { loadStored, resolveRevision } from './manifest-store.ts';
 import { forEachLimited } from './parallel.ts';
 import { resolveTag } from './tags.ts';
 import { digestPages } from './walk-storage.ts';
@@ -158,7 +158,7 @@ async function describeReferrer(
   digest: Digest,
 ): Promise<Descriptor | undefined> {
   const stored = await resolveRevision(context, name, digest);
-  const manifest = stored === undefined ? undefined : await loadManifest(context, stored);
+  const manifest = stored === undefined ? undefined : await loadStored(context, stored);
   return manifest === undefined
     ? undefined
     : describe(manifest, parseStoredManifest(manifest.bytes), digest);
@@ -189,7 +189,7 @@ async function fallbackDigests(
   );
   const digest = tag === undefined ? undefined : await resolveTag(context, name, tag);
   const stored = digest === undefined ? undefined : await resolveRevision(context, name, digest);
-  const manifest = stored === undefined ? undefined : await loadManifest(context, stored);
+  const manifest = stored === undefined ? undefined : await loadStored(context, stored);
   return manifest === undefined
     ? []
     : parseStoredManifest(manifest.bytes)
@@ -242,7 +242,7 @@ export async function reindexReferrers(
   const revisions = await listRevisions(context, name);
   let count = 0;
   await forEachLimited([...revisions], parallelReads, async ([stored, digests]) => {
-    const manifest = await loadManifest(context, stored);
+    const manifest = await loadStored(context, stored);
     const parsed = manifest === undefined ? undefined : parseStoredManifest(manifest.bytes);
     if (manifest === undefined || parsed?.subject === undefined) {
       return;

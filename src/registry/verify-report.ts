@@ -13,7 +13,8 @@ import type { RepositoryName, Tag } from '../oci/reference.ts';
  *   torn-link            empty, cut short, or with a line end       written anew where the data is there, removed where
  *                        (Distribution cannot read that)            it is not; nothing where that cannot be told
  *   dangling-revision    link to a manifest that is not there       nothing: it tells what must be pushed again
- *   unreadable-manifest  not its digest's bytes, or no manifest     nothing
+ *   unreadable-manifest  not its digest's bytes, no manifest, or    nothing
+ *                        one whose references cannot all be read
  *   missing-reference    a manifest needs what is not there         nothing: as above
  *   dangling-tag         points at no manifest, or nowhere          nothing: the next push of the tag mends it
  *   stray-file           a file where only tags belong              nothing: not ours

@@ -104,7 +104,12 @@ class RepositoryCheck {
     }
     const manifest = await loadManifest(this.#context, stored);
     if (manifest === undefined) {
-      this.#found('unreadable-manifest', blobDataPath(stored), { digest }, 'cannot be read as one');
+      this.#found(
+        'unreadable-manifest',
+        blobDataPath(stored),
+        { digest },
+        'cannot be read, or not in full',
+      );
       return;
     }
     try {

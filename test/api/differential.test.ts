@@ -17,7 +17,9 @@ import {
   dockerManifest,
   emptyConfig,
   locationOf,
+  ociIndex,
   ociLayer,
+  ociManifest,
 } from '../support/api-client.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import {
@@ -238,6 +240,48 @@ describeWith(['docker-registry'], 'one data directory under both', () => {
     const reply = await side('theirs').get(`/v2/shared/long/blobs/${digestOf(content)}`);
     expect(reply.text).toBe(content);
     expect((await side('theirs').get(`/v2/shared/long/blobs/${long}`)).text).toBe(content);
+  });
+
+  test('whatever manifest they take and give out, we give out', async () => {
+    const name = 'shared/lenient';
+    const layer = 'a layer of odd manifests';
+    for (const blob of [emptyConfig, layer]) {
+      await pushBlob(side('theirs'), name, blob);
+    }
+    const layers = [aDescriptor(layer, ociLayer)];
+    const whole = JSON.stringify(anImage({ layers, unknown: '?' }));
+    const notUtf8 = Buffer.from(whole);
+    notUtf8[notUtf8.indexOf('?')] = 0xff;
+    const deep = `${'['.repeat(100)}${']'.repeat(100)}`;
+    const odd: [string, Buffer | string | object, string?][] = [
+      ['null-annotation', anImage({ layers, annotations: { a: null } })],
+      ['empty-subject', anImage({ layers, subject: {} })],
+      ['no-subject', anImage({ layers, subject: 'x' })],
+      ['artifact-type', anImage({ layers, artifactType: 4 })],
+      ['size', anImage({ layers: [aDescriptor(layer, ociLayer, { size: -1 })] })],
+      ['huge', whole.replace(/"size":\d+/, '"size":9223372036854775807')],
+      ['utf-8', notUtf8],
+      ['deep', whole.replace('"?"', deep)],
+      ['case', whole.replace('"layers"', '"Layers"')],
+      ['no-type', anImage({ layers, mediaType: undefined })],
+      ['bare', '{"schemaVersion":2}', ociIndex],
+      ['bare-null', '{"schemaVersion":2,"manifests":null}', ociIndex],
+    ];
+    const accept = { accept: `${ociManifest}, ${ociIndex}` };
+    for (const [tag, manifest, type = ociManifest] of odd) {
+      const put = await side('theirs').putManifest(name, tag, manifest, type);
+      expect(put.status, `${tag}: ${put.text}`).toBe(201);
+      for (const reference of [tag, String(put.headers['docker-content-digest'])]) {
+        const their = await side('theirs').get(`/v2/${name}/manifests/${reference}`, accept);
+        const our = await side('ours').get(`/v2/${name}/manifests/${reference}`, accept);
+        expect([tag, their.status], their.text).toEqual([tag, 200]);
+        expect([tag, our.status]).toEqual([tag, 200]);
+        expect(our.body.equals(their.body), tag).toBe(true);
+        if (tag !== 'bare-null') {
+          expect(our.headers['content-type'], tag).toBe(their.headers['content-type']);
+        }
+      }
+    }
   });
 
   test('referrers of manifests pushed to them are found by us', async () => {

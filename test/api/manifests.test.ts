@@ -2,6 +2,7 @@
 
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
+  ApiClient,
   aDescriptor,
   anImage,
   anIndex,
@@ -16,6 +17,7 @@ import {
   ociManifest,
 } from '../support/api-client.ts';
 import { type ApiUnderTest, onBothFrontEnds } from '../support/api-suite.ts';
+import { startRegistry } from '../support/registry.ts';
 
 const name = 'man/ifests';
 const url = (reference: string): string => `/v2/${name}/manifests/${reference}`;
@@ -111,6 +113,40 @@ onBothFrontEnds('manifests', {}, (on) => {
       expect(reply.status).toBe(400);
       expect((await on.api.head(url('ok-tag'))).status).toBe(404);
       expect((await on.api.head(url(digestOf(text)))).status).toBe(404);
+    });
+
+    test('what is taken is there for another process too, whatever its shape', async () => {
+      const shapes: [string, string | object, string][] = [
+        ['an image without mediaType', anImage({ mediaType: undefined }), ociManifest],
+        ['an image with Go’s null', anImage({ mediaType: '', manifests: null }), ociManifest],
+        ['an index without mediaType', { schemaVersion: 2, manifests: [] }, ociIndex],
+        ['an index with Go’s null', '{"schemaVersion":2,"manifests":null}', ociIndex],
+        ['the same with more', anIndex([], { mediaType: '', manifests: null }), ociIndex],
+        ['an index without manifests', anIndex([], { manifests: undefined }), ociIndex],
+        [
+          'a list with Go’s null',
+          anIndex([], { mediaType: dockerList, manifests: null }),
+          dockerList,
+        ],
+      ];
+      for (const [index, [label, manifest, type]] of shapes.entries()) {
+        const put = await on.api.putManifest(name, `shape${index}`, manifest, type);
+        expect(put.status, label).toBe(201);
+      }
+      const another = await startRegistry({ root: on.registry.root, frontEnd: on.frontEnd });
+      const api = new ApiClient(another.port);
+      for (const [index, [label, , type]] of shapes.entries()) {
+        const [here, there] = [
+          await on.api.get(url(`shape${index}`)),
+          await api.get(url(`shape${index}`)),
+        ];
+        expect(there.status, label).toBe(200);
+        expect(there.headers['content-type'], label).toBe(type);
+        expect(here.headers['content-type'], label).toBe(type);
+        expect(there.text).toBe(here.text);
+      }
+      api.close();
+      await another.stop();
     });
 
     test('parameters and case of the Content-Type do not matter', async () => {
@@ -217,6 +253,14 @@ onBothFrontEnds('manifests', {}, (on) => {
         'a Docker manifest without mediaType',
         { ...anImage(), mediaType: undefined },
         dockerManifest,
+      ],
+      ['nothing that tells its type', '{"schemaVersion":2}', ociIndex],
+      ['an empty mediaType and nothing else', '{"schemaVersion":2,"mediaType":""}', ociIndex],
+      ['a key that Distribution reads as layers', anImage({ Layers: [] }), ociManifest],
+      [
+        'a key that Distribution reads as digest',
+        anImage({ layers: [{ ...aDescriptor(emptyConfig, ociLayer), Digest: digestOf('x') }] }),
+        ociManifest,
       ],
       ['schemaVersion 1', anImage({ schemaVersion: 1 }), ociManifest],
       ['schemaVersion "2"', anImage({ schemaVersion: '2' }), ociManifest],

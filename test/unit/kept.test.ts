@@ -43,7 +43,8 @@ it('copies bytes that lie among others, and only those', () => {
 it('caches manifests and small blobs without their neighbours', () => {
   const bytes = Buffer.from('{}');
   const manifests = new ManifestCache();
-  manifests.set({ digest, mediaType: MediaType.ociManifest, bytes, references: [] });
+  const mediaType = MediaType.ociManifest;
+  manifests.set({ digest, mediaType, bytes, references: [], isWhole: true });
   expect(manifests.get(digest)?.bytes.toString()).toBe('{}');
   expect(manifests.get(digest)?.bytes.buffer.byteLength).toBe(2);
   const blobs = new BlobCache();

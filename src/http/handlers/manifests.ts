@@ -2,7 +2,7 @@
 
 import { LRUCache } from 'lru-cache';
 import { CodedError } from '../../errors.ts';
-import type { Digest } from '../../oci/digest.ts';
+import { tryParseDigest } from '../../oci/digest.ts';
 import { parseStoredManifest } from '../../oci/manifest.ts';
 import { bareMediaType, MediaType } from '../../oci/media-type.ts';
 import { checkReference, type Reference, type Tag, tryParseTag } from '../../oci/reference.ts';
@@ -147,10 +147,11 @@ async function negotiate(
   const child = parseStoredManifest(manifest.bytes).manifests.find(
     ({ platform }) => platform?.architecture === 'amd64' && platform.os === 'linux',
   );
-  if (child === undefined) {
+  const digest = child === undefined ? undefined : tryParseDigest(child.digest);
+  if (digest === undefined) {
     throw manifestUnknown(`no linux/amd64 manifest in ${manifest.digest}`);
   }
-  return getManifest(call.api.registry, call.name, child.digest as Digest);
+  return getManifest(call.api.registry, call.name, digest);
 }
 
 export async function putManifestReply(call: Call): Promise<Reply> {
