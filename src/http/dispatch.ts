@@ -165,8 +165,8 @@ export class Dispatcher implements RequestHandler {
     }
     if ('redirect' in match) {
       const query = exchange.rawQuery === '' ? '' : `?${exchange.rawQuery}`;
-      // Encoded anew, so that nothing of the path can break out of the header.
-      const location = encodeURI(match.redirect) + query;
+      // Encoded anew, so that nothing of the path can break out of the header, or begin a query or a fragment.
+      const location = encodeURI(match.redirect).replace(/[?#]/g, encodeURIComponent) + query;
       return { status: 301, headers: [apiVersion, ['Location', location]], body: '' };
     }
     return this.#serve(progress, match);

@@ -56,6 +56,9 @@ onBothFrontEnds(
       ['/v2//a/tags/list?n=1', '/v2/a/tags/list?n=1'],
       ['/v2/a/../b/tags/list', '/v2/b/tags/list'],
       ['/v2/./a/tags/list', '/v2/a/tags/list'],
+      ['/v2//a%3Fb/tags/list', '/v2/a%3Fb/tags/list'],
+      ['/v2//a%3Fb%23c/tags/list?n=1', '/v2/a%3Fb%23c/tags/list?n=1'],
+      ['/v2//a%25b%0D%0Ac/tags/list', '/v2/a%25b%0D%0Ac/tags/list'],
     ])('%s redirects to %s', async (path, location) => {
       const reply = await on.api.get(path);
       expect(reply.status).toBe(301);

@@ -2,9 +2,28 @@
 
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test, vi } from 'vitest';
-import { type ApiReply, digestOf, locationOf, withQuery } from '../support/api-client.ts';
+import {
+  type ApiClient,
+  type ApiReply,
+  digestOf,
+  locationOf,
+  withQuery,
+} from '../support/api-client.ts';
 import { onBothFrontEnds } from '../support/api-suite.ts';
 import { RawConnection } from '../support/raw-connection.ts';
+
+type Sent = Parameters<ApiClient['send']>;
+
+const unreadableRanges = [
+  'x',
+  '5-1',
+  '-5',
+  '5-',
+  'bytes 0-',
+  'bytes */5',
+  '0-4,6-9',
+  `0-${'9'.repeat(30)}`,
+];
 
 onBothFrontEnds('uploads', {}, (on) => {
   const start = (query = '', body = ''): Promise<ApiReply> =>
@@ -161,15 +180,40 @@ onBothFrontEnds('uploads', {}, (on) => {
       expect((await on.api.get(location)).headers.range).toBe('0-0');
     });
 
-    test.each(['x', '5-1', '-5', '5-', 'bytes */5', '0-4,6-9', `0-${'9'.repeat(30)}`])(
-      'with Content-Range %s is a 416',
+    test.each(unreadableRanges)(
+      'with Content-Range %s is a 416 that tells where the upload stands',
       async (range) => {
-        const location = await on.api.startUpload('up');
-        const reply = await on.api.patch(location, 'hello', { 'content-range': range });
-        expect(reply.status).toBe(416);
-        expect(reply.codes()).toEqual(['RANGE_INVALID']);
+        const first = await on.api.patch(await on.api.startUpload('up'), 'abc');
+        const headers = { 'content-range': range };
+        for (const reply of [
+          await on.api.patch(locationOf(first), 'hello', headers),
+          await on.api.finishUpload(locationOf(first), digestOf('abchello'), 'hello', headers),
+        ]) {
+          expect(reply.status).toBe(416);
+          expect(reply.codes()).toEqual(['RANGE_INVALID']);
+          expect(reply.headers.range).toBe('0-2');
+          expect(reply.headers['docker-upload-uuid']).toBe(first.headers['docker-upload-uuid']);
+          const next = await on.api.patch(locationOf(reply), '');
+          expect(next.status).toBe(202);
+          expect(next.headers.range).toBe('0-2');
+        }
       },
     );
+
+    test('that cannot be read and comes out of order is a 416 all the same', async () => {
+      const stale = await on.api.startUpload('up');
+      await on.api.patch(stale, 'abc');
+      for (const range of ['foo', '0-9', '3-9']) {
+        const reply = await on.api.patch(stale, 'hello', { 'content-range': range });
+        expect(reply.codes()).toEqual(['RANGE_INVALID']);
+        expect(reply.headers.range).toBe('0-2');
+        expect((await on.api.patch(locationOf(reply), '')).status).toBe(202);
+      }
+      const location = locationOf(await on.api.get(stale));
+      const elsewhere = await on.api.patch(location, 'hello', { 'content-range': '5-6' });
+      expect(elsewhere.codes()).toEqual(['RANGE_INVALID']);
+      expect(elsewhere.headers.range).toBe('0-2');
+    });
 
     test.each([
       'application/octet-stream',
@@ -345,6 +389,65 @@ onBothFrontEnds('uploads', {}, (on) => {
     });
   });
 
+  describe('a session that has ended is unknown, whatever else is wrong', () => {
+    const put = (query: string, range?: string): Sent => [
+      'PUT',
+      query,
+      { body: 'hello', headers: range === undefined ? {} : { 'content-range': range } },
+    ];
+    const requests: Sent[] = [
+      ...[...unreadableRanges, '0-9', '7-9'].map(
+        (range): Sent => ['PATCH', '', { body: 'hello', headers: { 'content-range': range } }],
+      ),
+      put(''),
+      put('digest='),
+      put('digest=sha256:abc'),
+      put('digest=md5:d41d8cd98f00b204e9800998ecf8427e'),
+      put(`digest=${digestOf('hello')}`),
+      put(`digest=${digestOf('hello')}`, 'foo'),
+      put(`digest=${digestOf('hello')}`, '0-9'),
+      ['DELETE', '', { headers: { 'content-range': 'foo' } }],
+      ['GET', '', {}],
+    ];
+
+    test.each<[string, () => Promise<string[]>]>([
+      [
+        'by a PUT',
+        async () => {
+          const start = await on.api.startUpload('up');
+          const last = locationOf(await on.api.patch(start, 'ended by PUT'));
+          expect((await on.api.finishUpload(last, digestOf('ended by PUT'))).status).toBe(201);
+          return [start, last];
+        },
+      ],
+      [
+        'by a DELETE',
+        async () => {
+          const start = await on.api.startUpload('up');
+          const last = locationOf(await on.api.patch(start, 'ended by DELETE'));
+          expect((await on.api.delete(last)).status).toBe(204);
+          return [start, last];
+        },
+      ],
+      [
+        'before any byte',
+        async () => {
+          const start = await on.api.startUpload('up');
+          expect((await on.api.delete(start)).status).toBe(204);
+          return [start];
+        },
+      ],
+    ])('%s', async (_, end) => {
+      for (const location of await end()) {
+        for (const [method, query, request] of requests) {
+          const reply = await on.api.send(method, withQuery(location, query), request);
+          expect([method, query, request, reply.status]).toEqual([method, query, request, 404]);
+          expect(reply.codes()).toEqual(['BLOB_UPLOAD_UNKNOWN']);
+        }
+      }
+    });
+  });
+
   describe('GET and DELETE', () => {
     test.each(['GET', 'HEAD'])(
       '%s tells where the upload stands, without `_state`',
@@ -399,6 +502,21 @@ onBothFrontEnds('uploads', {}, (on) => {
       async (id) => {
         const reply = await on.api.get(`/v2/up/blobs/uploads/${id}`);
         expect([404, 301]).toContain(reply.status);
+      },
+    );
+
+    test.each(['a=b', '=', '...', 'a'.repeat(129), 'a'.repeat(300), 'a'.repeat(3000)])(
+      'an id that storage cannot hold is as unknown: %s',
+      async (id) => {
+        const reply = await on.api.get(`/v2/up/blobs/uploads/${id}`);
+        expect(reply.status).toBe(404);
+        expect(reply.codes()).toEqual(['BLOB_UPLOAD_UNKNOWN']);
+        expect(reply.text).not.toContain('_uploads');
+        expect((await on.api.head(`/v2/up/blobs/uploads/${id}`)).status).toBe(404);
+        for (const method of ['PATCH', 'PUT', 'DELETE']) {
+          const written = await on.api.send(method, `/v2/up/blobs/uploads/${id}`, { body: 'x' });
+          expect(written.codes()).toEqual(['BLOB_UPLOAD_INVALID']);
+        }
       },
     );
   });

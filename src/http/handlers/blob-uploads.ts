@@ -1,8 +1,8 @@
 /** The upload verbs: POST, PATCH, PUT, GET, DELETE under `blobs/uploads/`. distribution-spec "Pushing blobs"; reference 3.2. */
 
-import { CodedError } from '../../errors.ts';
+import { CodedError, hasCode } from '../../errors.ts';
 import { ownText } from '../../kept.ts';
-import { formatHeldRange, tryParseChunkRange } from '../../oci/content-range.ts';
+import { type ByteRange, formatHeldRange, tryParseChunkRange } from '../../oci/content-range.ts';
 import {
   checkDigest,
   type Digest,
@@ -91,10 +91,16 @@ async function tryMount(call: Call): Promise<Reply | undefined> {
   return undefined;
 }
 
+/** What storage can hold as the name of a session; its own ids are UUIDs. */
+const idGrammar = /^[A-Za-z0-9._-]{1,128}$/;
+
 /** Needs no token, unlike what writes; one tells how much the client was told is there. */
 export async function getUpload(call: Call): Promise<Reply> {
   const { name, reference: id } = call;
   call.note({ uploadId: id });
+  if (!idGrammar.test(id)) {
+    return noUpload();
+  }
   const { uploadTokens } = call.api.settings;
   const token = uploadTokens.tryVerify(call.query.get('_state') ?? '', { name, id });
   return sessionReply(call, 204, await call.api.uploads.status(name, id, token?.offset));
@@ -103,45 +109,68 @@ export async function getUpload(call: Call): Promise<Reply> {
 /** Whatever Content-Type came: clients send all sorts, and the body is bytes in any case (reference 10, row 17). */
 export async function patchUpload(call: Call): Promise<Reply> {
   const { uploads } = call.api;
-  return writing(call, async (claim) =>
-    sessionReply(
-      call,
-      202,
-      await uploads.append(call.name, call.reference, claim, call.exchange.body),
-    ),
+  return writing(
+    call,
+    () => readChunkRange(call),
+    async (claim, range) => {
+      const { body } = call.exchange;
+      const session = await uploads.append(call.name, call.reference, at(claim, range), body);
+      return sessionReply(call, 202, session);
+    },
   );
 }
 
 export async function putUpload(call: Call): Promise<Reply> {
+  const { uploads } = call.api;
   const { body } = call.exchange;
-  return writing(call, async (claim) => {
-    const digest = readDigest(call.query.get('digest') ?? '');
-    const facts = await call.api.uploads.commit(call.name, call.reference, claim, body, digest);
-    return stored(call, facts, digest);
-  });
+  return writing(
+    call,
+    () => ({ range: readChunkRange(call), digest: readDigest(call.query.get('digest') ?? '') }),
+    async (claim, { range, digest }) => {
+      const { name, reference: id } = call;
+      const facts = await uploads.commit(name, id, at(claim, range), body, digest);
+      return stored(call, facts, digest);
+    },
+  );
 }
 
 export async function deleteUpload(call: Call): Promise<Reply> {
-  return writing(call, async (claim) => {
-    await call.api.uploads.cancel(call.name, call.reference, claim);
-    return { status: 204, headers: [['Docker-Upload-Uuid', call.reference]] };
-  });
+  return writing(
+    call,
+    () => undefined,
+    async (claim) => {
+      await call.api.uploads.cancel(call.name, call.reference, claim);
+      return { status: 204, headers: [['Docker-Upload-Uuid', call.reference]] };
+    },
+  );
 }
 
-/** Checks the token, then runs `work`; a request that came out of order is told where the upload stands. */
-async function writing(call: Call, work: (claim: UploadClaim) => Promise<Reply>): Promise<Reply> {
+function at(claim: UploadClaim, range: ByteRange | undefined): UploadClaim {
+  return range === undefined ? claim : { ...claim, range };
+}
+
+/**
+ * Checks the token, reads what else the request says, then runs `work`; a request that came out of order is told where
+ * the upload stands.
+ */
+async function writing<T>(
+  call: Call,
+  read: () => T,
+  work: (claim: UploadClaim, asked: T) => Promise<Reply>,
+): Promise<Reply> {
   call.note({ uploadId: call.reference });
-  const token = call.api.settings.uploadTokens.verify(call.query.get('_state') ?? '', {
-    name: call.name,
-    id: call.reference,
-  });
-  const range = readChunkRange(call);
+  const { offset, startedAtMs } = call.api.settings.uploadTokens.verify(
+    call.query.get('_state') ?? '',
+    { name: call.name, id: call.reference },
+  );
+  let asked: T;
   try {
-    return await work({
-      offset: token.offset,
-      startedAtMs: token.startedAtMs,
-      ...(range === undefined ? {} : { range }),
-    });
+    asked = read();
+  } catch (error) {
+    return malformed(call, offset, error);
+  }
+  try {
+    return await work({ offset, startedAtMs }, asked);
   } catch (error) {
     if (error instanceof UploadRangeError) {
       return errorReply(errorEntries(error), sessionHeaders(call, error.session));
@@ -150,13 +179,33 @@ async function writing(call: Call, work: (claim: UploadClaim) => Promise<Reply>)
   }
 }
 
+/**
+ * The reply to a request that cannot be read. What is wrong with its session comes first (reference 3.2): storage is
+ * asked only now, since a request in order is spared that question.
+ */
+async function malformed(call: Call, offset: number, error: unknown): Promise<Reply> {
+  const session = await call.api.uploads.status(call.name, call.reference, offset);
+  // A range of another length than the body may begin elsewhere too.
+  const range = hasCode(error, 'SIZE_INVALID') ? sentRange(call) : undefined;
+  const isInOrder = session.sizeBytes === offset && (range?.start ?? offset) === offset;
+  const shown = isInOrder ? error : new UploadRangeError(session);
+  if (hasCode(shown, 'RANGE_INVALID')) {
+    return errorReply(errorEntries(shown), sessionHeaders(call, session));
+  }
+  throw shown;
+}
+
+function sentRange(call: Call): ByteRange | undefined {
+  return tryParseChunkRange(call.exchange.header('content-range') ?? '');
+}
+
 /** @throws `SIZE_INVALID` Content-Length and Content-Range differ; RANGE_INVALID it cannot be read */
-function readChunkRange(call: Call): { start: number; end: number } | undefined {
+function readChunkRange(call: Call): ByteRange | undefined {
   const text = call.exchange.header('content-range');
   if (text === undefined || text === '') {
     return undefined;
   }
-  const range = tryParseChunkRange(text);
+  const range = sentRange(call);
   if (range === undefined) {
     throw new CodedError('RANGE_INVALID', 'invalid content range', {
       detail: `invalid content range format, ${text.slice(0, 100)}`,
