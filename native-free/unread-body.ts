@@ -5,8 +5,8 @@
 
 import type { IncomingMessage } from 'node:http';
 
-/** Rests up to this size are read away to keep the connection. */
-const keepBytes = 256 * 1024;
+/** Rests up to this size are read away to keep the connection, as by the native front end. */
+const keepBytes = 1024 * 1024;
 /** How long a chunked body may take to turn out to be small. */
 const keepMs = 100;
 /** How much, and for how long, a connection about to close still takes in: closing at once would reset the answer. */

@@ -360,13 +360,19 @@ export function describeFrontEnd(
       expect((await call(running.port, { path: '/hello' })).status).toBe(200);
     });
 
-    it('keeps the connection after a reply to a small upload nobody read', async () => {
+    it('keeps the connection after a reply to an upload of up to 1 MiB nobody read', async () => {
       running.handler.on('/refuse', () => text(403, 'refused'));
       const agent = keepAliveAgent();
-      const bodies = [Buffer.alloc(1000), [Buffer.alloc(1000), Buffer.alloc(3)]];
+      const bodies = [
+        Buffer.alloc(1000),
+        [Buffer.alloc(1000), Buffer.alloc(3)],
+        Buffer.alloc(300_000),
+        Buffer.alloc(mebibyte),
+      ];
       for (const body of bodies) {
         const reply = await call(running.port, { method: 'PUT', path: '/refuse', body, agent });
         expect(reply.body.toString()).toBe('refused');
+        expect(reply.headers.connection).not.toBe('close');
         expect((await call(running.port, { path: '/hello', agent })).status).toBe(200);
       }
       agent.destroy();
