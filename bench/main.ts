@@ -9,7 +9,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { memoryText } from './figures/memory.ts';
 import { planText } from './figures/plan.ts';
-import type { CaseResult, Results, ServerName } from './figures/results.ts';
+import { type CaseResult, oursOf, type Results, type ServerName } from './figures/results.ts';
 import { caseText, headText, machineText } from './figures/table.ts';
 import { reportPage } from './report/page.ts';
 import { machineOf, mayRaisePriority, programVersion } from './suite/machine.ts';
@@ -36,7 +36,7 @@ async function main(): Promise<number> {
   }
   const observer: SuiteObserver = {
     profileStarted: ({ id, title }) => print(`\n(${id}) ${title}\n`),
-    caseDone: (result) => print(caseText(result)),
+    caseDone: (result) => print(caseText(result, oursOf(head))),
   };
   const cases = await runSuite(options, isRaised, observer, stopped.signal);
   const results: Results = { ...head, cases };

@@ -1,10 +1,10 @@
 /**
  * What got worse since the baseline, by ratios to the other registries and never by absolute times: another machine, or
- * a busier one, slows both. Pure.
+ * a busier one, slows both. What could not be compared is named, so that silence means that nothing got worse. Pure.
  */
 
 import { number, times } from './format.ts';
-import type { Results } from './results.ts';
+import { oursOf, type Results } from './results.ts';
 import { type CaseSummary, type Ratio, summarizeAll } from './summary.ts';
 
 export interface Change {
@@ -20,13 +20,61 @@ export interface Change {
   readonly isWithinSpread: boolean;
 }
 
-/** Changes beyond `tolerance` (0.1 is a tenth), worst first. Cases in one of the two files only are left out. */
-export function changes(before: Results, now: Results, tolerance: number): readonly Change[] {
-  const old = new Map(summarizeAll(before).map((each) => [keyOf(each), each]));
-  return summarizeAll(now)
-    .flatMap((summary) => changesOf(old.get(keyOf(summary)), summary))
-    .filter(({ factor }) => factor < 1 - tolerance || factor > 1 / (1 - tolerance))
-    .sort((one, other) => one.factor - other.factor);
+export interface Comparison {
+  /** Changes beyond the tolerance, worst first. Cases that only the new results have are left out. */
+  readonly changes: readonly Change[];
+  /** Cases in which our server failed: worse than any figure. */
+  readonly failed: readonly string[];
+  /** What the baseline has and the new results have not, though ours did not fail there. */
+  readonly missed: readonly string[];
+  /** Ratios that both have. */
+  readonly comparedCount: number;
+}
+
+/** @param tolerance  What a ratio may change without being told: 0.1 is a tenth. */
+export function compare(before: Results, now: Results, tolerance: number): Comparison {
+  const failed = failuresOfOurs(now);
+  const summaries = new Map(summarizeAll(now).map((each) => [keyOf(each), each]));
+  const profiles = new Set(now.cases.map(({ profile }) => profile));
+  const found: Change[] = [];
+  const missed: string[] = [];
+  const absentProfiles = new Set<string>();
+  const absentServers = new Set<string>();
+  const servers = new Set(now.servers.map(({ name }) => name));
+  let comparedCount = 0;
+  for (const old of summarizeAll(before)) {
+    if (failed.has(keyOf(old))) {
+      continue;
+    }
+    const summary = summaries.get(keyOf(old));
+    for (const oldRatio of old.ratios) {
+      const ratio = summary?.ratios.find(({ server }) => server === oldRatio.server);
+      if (summary !== undefined && ratio !== undefined) {
+        comparedCount += 1;
+        found.push(...changesOfRatio(summary, oldRatio, ratio));
+      } else if (!profiles.has(old.profile)) {
+        absentProfiles.add(old.profile);
+      } else if (!servers.has(oldRatio.server)) {
+        absentServers.add(oldRatio.server);
+      } else {
+        missed.push(
+          `${caseName(old)} against ${oldRatio.server}: ${whyMissed(now, old, oldRatio)}`,
+        );
+      }
+    }
+  }
+  if (absentProfiles.size > 0) {
+    missed.push(`profiles ${[...absentProfiles].join(', ')}: not run`);
+  }
+  missed.push(...[...absentServers].map((server) => `any case against ${server}: not run`));
+  return {
+    changes: found
+      .filter(({ factor }) => factor < 1 - tolerance || factor > 1 / (1 - tolerance))
+      .sort((one, other) => one.factor - other.factor),
+    failed: [...failed.values()],
+    missed,
+    comparedCount,
+  };
 }
 
 export function isWorse(change: Change): boolean {
@@ -41,11 +89,24 @@ export function changeText(change: Change): string {
   return `(${profile}) ${caseName}: ${what} against ${server} was ${times(before)}, is ${times(now)}: ${percent} % ${direction}${chance}`;
 }
 
-function changesOf(before: CaseSummary | undefined, now: CaseSummary): Change[] {
-  return now.ratios.flatMap((ratio) => {
-    const old = before?.ratios.find((each) => each.server === ratio.server);
-    return old === undefined ? [] : changesOfRatio(now, old, ratio);
-  });
+/** By the key of the case. */
+function failuresOfOurs(results: Results): ReadonlyMap<string, string> {
+  const ours = oursOf(results);
+  const failed = new Map<string, string>();
+  for (const each of results.cases) {
+    const error = each.failures.find(({ server }) => server === ours)?.error;
+    const hasRun = each.servers.some(({ server, runs }) => server === ours && runs.length > 0);
+    if (error !== undefined || !hasRun) {
+      failed.set(keyOf(each), `${caseName(each)}: ${ours} failed: ${error ?? 'no run'}`);
+    }
+  }
+  return failed;
+}
+
+function whyMissed(now: Results, old: CaseSummary, { server }: Ratio): string {
+  const result = now.cases.find((each) => keyOf(each) === keyOf(old));
+  const failure = result?.failures.find((each) => each.server === server);
+  return failure === undefined ? 'not run' : `failed: ${failure.error}`;
 }
 
 function changesOfRatio(summary: CaseSummary, old: Ratio, ratio: Ratio): Change[] {
@@ -80,6 +141,15 @@ function changesOfRatio(summary: CaseSummary, old: Ratio, ratio: Ratio): Change[
   return all.filter(({ factor }) => Number.isFinite(factor));
 }
 
-function keyOf({ profile, name }: CaseSummary): string {
+interface CaseId {
+  readonly profile: string;
+  readonly name: string;
+}
+
+function keyOf({ profile, name }: CaseId): string {
   return `${profile} ${name}`;
+}
+
+function caseName({ profile, name }: CaseId): string {
+  return `(${profile}) ${name}`;
 }

@@ -1,12 +1,16 @@
 /** The results file: runs as they were measured, so that every derived figure can be computed again. */
 
 import { readFileSync } from 'node:fs';
+import { errorText } from '../../src/errors.ts';
 import type { Unit } from '../profiles/profile.ts';
 import type { Machine } from '../suite/machine.ts';
+import { checkResults } from './results-schema.ts';
 
 export interface Results {
   readonly format: 1;
   readonly takenAt: string;
+  /** Why the run ended before its end; absent when it did not. */
+  readonly cut?: string;
   readonly isQuick: boolean;
   readonly seconds: number;
   readonly rateClient: string;
@@ -28,7 +32,7 @@ export interface CaseResult {
   readonly question: string;
   readonly name: string;
   readonly unit: Unit;
-  /** In the order of `servers`, without those that failed. */
+  /** Of servers that failed, the runs before that. */
   readonly servers: readonly ServerRuns[];
   readonly failures: readonly { readonly server: string; readonly error: string }[];
 }
@@ -54,13 +58,19 @@ export interface Run {
   readonly notes?: Readonly<Record<string, number>>;
 }
 
+/** Name of the server that all others are held against. */
+export function oursOf({ servers }: Results): string {
+  return servers[0]?.name ?? '';
+}
+
 /** Throws with the file's name when it is missing or not a results file of this format. */
 export function readResults(path: string): Results {
-  const parsed: unknown = JSON.parse(readFileSync(path, 'utf8'));
-  const isResults =
-    typeof parsed === 'object' && parsed !== null && 'format' in parsed && parsed.format === 1;
-  if (!isResults) {
-    throw new RangeError(`${path} is not a results file of this version`);
+  const text = readFileSync(path, 'utf8');
+  try {
+    return checkResults(JSON.parse(text));
+  } catch (error) {
+    throw new RangeError(`${path} is not a results file of this version: ${errorText(error)}`, {
+      cause: error,
+    });
   }
-  return parsed as Results;
 }

@@ -1,6 +1,6 @@
 /** From runs to the figures that are printed: one summary for each case and server; pure. */
 
-import type { CaseResult, Results, Run, ServerRuns } from './results.ts';
+import { type CaseResult, oursOf, type Results, type Run, type ServerRuns } from './results.ts';
 import { median, ratioOf, type Spread, spreadOf } from './statistics.ts';
 
 export interface ServerSummary {
@@ -25,8 +25,9 @@ export interface CaseSummary {
   readonly profile: string;
   readonly name: string;
   readonly unit: string;
+  /** Without those that have no run. */
   readonly servers: readonly ServerSummary[];
-  /** The first server's rate over each other's, and its CPU and memory likewise (below 1 is better). */
+  /** Our rate over each other's, and our CPU and memory likewise (below 1 is better); none where ours failed. */
   readonly ratios: readonly Ratio[];
 }
 
@@ -41,20 +42,23 @@ const gib = 1024 ** 3;
 /** Below a kilobyte a unit, bytes are headers and cost nothing of note. */
 const leastBytesPerUnit = 1024;
 
-export function summarize(result: CaseResult): CaseSummary {
+/** @param ours  Name of the server that is compared with each of the others. */
+export function summarize(result: CaseResult, ours: string): CaseSummary {
   const servers = result.servers.filter(({ runs }) => runs.length > 0).map(summarizeServer);
-  const [ours, ...others] = servers;
+  const our = servers.find(({ server }) => server === ours);
+  const others = servers.filter(({ server }) => server !== ours);
   return {
     profile: result.profile,
     name: result.name,
     unit: result.unit,
     servers,
-    ratios: ours === undefined ? [] : others.map((other) => compare(ours, other)),
+    ratios: our === undefined ? [] : others.map((other) => compare(our, other)),
   };
 }
 
 export function summarizeAll(results: Results): readonly CaseSummary[] {
-  return results.cases.map(summarize);
+  const ours = oursOf(results);
+  return results.cases.map((result) => summarize(result, ours));
 }
 
 function summarizeServer({ server, restBytes, runs }: ServerRuns): ServerSummary {

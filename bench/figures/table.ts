@@ -41,8 +41,9 @@ export function headText(): string {
   return `    ${row(names)}\n`;
 }
 
-export function caseText(result: CaseResult): string {
-  const summary = summarize(result);
+/** @param ours  Name of the server that is compared with each of the others. */
+export function caseText(result: CaseResult, ours: string): string {
+  const summary = summarize(result, ours);
   const lines = [`(${result.profile}) ${result.name}, ${result.unit}`];
   for (const server of summary.servers) {
     lines.push(`    ${serverRow(summary, server)}`);

@@ -102,7 +102,7 @@ ${cases.map((result) => caseSection(result, names))}
 }
 
 function caseSection(result: CaseResult, names: readonly string[]): Html {
-  const summary = summarize(result);
+  const summary = summarize(result, names[0] ?? '');
   const failed = result.failures.map(
     ({ server, error }) => html`<p class="failed">${server} failed: ${error}</p>`,
   );

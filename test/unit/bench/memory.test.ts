@@ -63,7 +63,7 @@ describe('memory at rest', () => {
   });
 
   it('stands beside the peak and in the report', () => {
-    expect(caseText(results.cases[0] as CaseResult)).toMatch(/150 MiB +\+50\.0 MiB/);
+    expect(caseText(results.cases[0] as CaseResult, 'ours')).toMatch(/150 MiB +\+50\.0 MiB/);
     const page = reportPage(results);
     expect(page).toContain('ours 101 MiB, theirs 20.0 MiB');
     expect(page).toContain('take 81.0 MiB more than theirs');
@@ -73,6 +73,6 @@ describe('memory at rest', () => {
     expect(compareMemory(before)).toEqual([]);
     expect(memoryText(before)).toBe('');
     expect(reportPage(before)).not.toContain('<h2>Memory</h2>');
-    expect(caseText(before.cases[0] as CaseResult)).not.toContain('+');
+    expect(caseText(before.cases[0] as CaseResult, 'ours')).not.toContain('+');
   });
 });

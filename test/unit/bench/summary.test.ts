@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { summarize } from '../../../bench/figures/summary.ts';
-import { aCase } from './a-results.ts';
+import type { CaseResult } from '../../../bench/figures/results.ts';
+import { type CaseSummary, summarize as summarizeFor } from '../../../bench/figures/summary.ts';
+import { aCase, aRun } from './a-results.ts';
+
+function summarize(result: CaseResult): CaseSummary {
+  return summarizeFor(result, 'ours');
+}
 
 describe('summary of a case', () => {
   it('divides the server’s CPU by what it did', () => {
@@ -27,6 +32,13 @@ describe('summary of a case', () => {
     const summary = summarize(aCase({ ours: [100], theirs: [] }));
     expect(summary.servers.map(({ server }) => server)).toEqual(['ours']);
     expect(summary.ratios).toEqual([]);
+  });
+
+  it('compares nothing when ours failed, however many others there are', () => {
+    const others = ['theirs', 'third'].map((server) => ({ server, runs: [aRun()] }));
+    for (const servers of [[{ server: 'ours', runs: [] }, ...others], others]) {
+      expect(summarize(aCase({ ours: [], theirs: [] }, { servers })).ratios).toEqual([]);
+    }
   });
 
   it('takes the median of notes and latencies, and the highest peak', () => {
