@@ -8,7 +8,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { memoryText } from './figures/memory.ts';
-import { planText } from './figures/plan.ts';
+import { planText, whyNoPlan } from './figures/plan.ts';
 import { type CaseResult, oursOf, type Results, type ServerName } from './figures/results.ts';
 import { caseText, headText, machineText } from './figures/table.ts';
 import { reportPage } from './report/page.ts';
@@ -41,7 +41,7 @@ async function main(): Promise<number> {
   const cases = await runSuite(options, isRaised, observer, stopped.signal);
   const results: Results = { ...head, cases };
   print(`\n${memoryText(results)}`);
-  print(`\n${planText(results)}`);
+  print(`\n${planText(results) || `No plan of machines: ${whyNoPlan(results)}.\n`}`);
   print(`\n${save(results, options.out).join('\n')}\n`);
   return cases.some(hasFailed) ? 1 : 0;
 }

@@ -2,9 +2,9 @@
 
 import { parseArgs } from 'node:util';
 import { parseSize } from '../figures/parse-size.ts';
-import { planText, usualLoads } from '../figures/plan.ts';
+import { type PushLoad, planText, usualLoads, whyNoPlan } from '../figures/plan.ts';
 import { readResults } from '../figures/results.ts';
-import { newestOrBaseline } from '../figures/stored.ts';
+import { newestFit, type StoredResults } from '../figures/stored.ts';
 
 const helpText = `How many cores does a load of pushes need? Answered for each server of the results.
 
@@ -13,10 +13,16 @@ const helpText = `How many cores does a load of pushes need? Answered for each s
   --pushes N         images a second (without it: for some usual loads)
   --layers N         layers of an image (5)
   --layer-size SIZE  bytes of a layer, as 64KiB or 4MiB (64KiB)
-  --results FILE     results of npm run bench, with profiles a and c or d (default: the newest of
-                     the folder, else the committed baseline)
+  --results FILE     results of npm run bench, with profiles a and c or d, not --quick (default: the
+                     newest such of the folder, else the committed baseline)
   --folder DIR       where results lie (bench/results)
+
+Cores are told by the CPU seconds of the layers measured, in between by a straight line. Beside them
+stand the bytes and syncs that storage has to take, and what one process reached.
 `;
+
+/** More than anybody means. */
+const most = 1e6;
 
 /** What to print. Throws `RangeError` on a load or on results that cannot be planned by. */
 export function plan(args: readonly string[]): string {
@@ -37,28 +43,53 @@ export function plan(args: readonly string[]): string {
   if (values.pushes === undefined && (values.layers ?? values['layer-size']) !== undefined) {
     throw new RangeError('--layers and --layer-size want --pushes beside them');
   }
-  const { path, results } =
-    values.results === undefined
-      ? newestOrBaseline(values.folder)
-      : { path: values.results, results: readResults(values.results) };
   const loads =
-    values.pushes === undefined
-      ? usualLoads
-      : [
-          {
-            pushesPerSecond: count('--pushes', values.pushes),
-            layers: count('--layers', values.layers ?? '5'),
-            layerBytes: parseSize(values['layer-size'] ?? '64KiB'),
-          },
-        ];
+    values.pushes === undefined ? usualLoads : [loadOf({ ...values, pushes: values.pushes })];
+  const { path, results, passedOver } =
+    values.results === undefined
+      ? newestFit(values.folder, whyNoPlan)
+      : { ...namedResults(values.results), passedOver: [] };
   const { cores, cpu } = results.machine;
-  return `By ${path}, taken ${results.takenAt} on ${cores} x ${cpu}.\n${planText(results, loads)}`;
+  const lines = [
+    ...passedOver.map((reason) => `Passed over ${reason}.`),
+    `By ${path}, taken ${results.takenAt} on ${cores} x ${cpu}.`,
+  ];
+  return `${lines.join('\n')}\n${planText(results, loads)}`;
 }
 
-function count(name: string, text: string): number {
+function namedResults(path: string): StoredResults {
+  const results = readResults(path);
+  const reason = whyNoPlan(results);
+  if (reason !== undefined) {
+    throw new RangeError(`${path}: ${reason}`);
+  }
+  return { path, results };
+}
+
+function loadOf(values: { pushes: string; layers?: string; 'layer-size'?: string }): PushLoad {
+  const layerBytes = parseSize(values['layer-size'] ?? '64KiB');
+  if (layerBytes < 1) {
+    throw new RangeError('--layer-size wants at least a byte');
+  }
+  return {
+    pushesPerSecond: above0('--pushes', values.pushes),
+    layers: whole('--layers', values.layers ?? '5'),
+    layerBytes,
+  };
+}
+
+function above0(name: string, text: string): number {
   const value = Number(text);
-  if (!(value > 0)) {
-    throw new RangeError(`${name} wants a number above 0, not ${text}`);
+  if (!(value > 0 && value <= most)) {
+    throw new RangeError(`${name} wants a number above 0, ${most} at most, not ${text}`);
+  }
+  return value;
+}
+
+function whole(name: string, text: string): number {
+  const value = above0(name, text);
+  if (!Number.isInteger(value)) {
+    throw new RangeError(`${name} wants a whole number, not ${text}`);
   }
   return value;
 }

@@ -15,5 +15,9 @@ export function parseSize(text: string): number {
   if (match === null || factor === undefined) {
     throw new RangeError(`a size is like 64KiB or 4MiB, not ${JSON.stringify(text)}`);
   }
-  return Math.round(Number(match[1]) * factor);
+  const bytes = Math.round(Number(match[1]) * factor);
+  if (!Number.isSafeInteger(bytes)) {
+    throw new RangeError(`${text} is no size of this world`);
+  }
+  return bytes;
 }

@@ -1,12 +1,12 @@
 /**
- * From measured CPU seconds to cores: "N pushes/s of images like X need M cores". Two costs make up a push: a fixed one
- * for each object (layer, config, manifest), out of profile (a), and one for each byte, out of the large layers of (c)
- * or (d). Pure. It counts CPU alone: what storage must take is said beside it.
+ * From measured CPU seconds to cores: "N pushes/s of images like X need M cores". Pure. It counts CPU alone: what storage
+ * must take is said beside it, and what one process reaches.
  */
 
-import { ciLayers } from '../profiles/profile.ts';
 import { number } from './format.ts';
-import type { CaseResult, Results, Run } from './results.ts';
+import { imageSeconds, pushCost } from './push-cost.ts';
+import { oursOf, type Results } from './results.ts';
+import { summarizeAll } from './summary.ts';
 
 /** Images to be pushed, and how often. */
 export interface PushLoad {
@@ -21,15 +21,11 @@ export interface Plan {
   readonly cores: number;
 }
 
-export interface PushCost {
-  readonly secondsPerObject: number;
-  readonly secondsPerByte: number;
-}
-
 /** Cores are filled to this share, so that peaks do not queue. */
 export const plannedBusyShare = 0.7;
-/** Config and manifest. */
-const extraObjects = 2;
+/** Our syncs of a blob, and of an image's manifest, tag and `_uploads`: docs/performance.md, Against them. */
+const syncsOfBlob = 6;
+const syncsOfManifest = 11;
 const mib = 1024 ** 2;
 
 /** What the report and `npm run bench` plan without being asked. */
@@ -40,7 +36,17 @@ export const usualLoads: readonly PushLoad[] = [
   { pushesPerSecond: 5, layers: 8, layerBytes: 64 * mib },
 ];
 
-/** One plan for each server whose costs are known; none when profiles (a) and (c) or (d) are missing. */
+/** Why nothing can be planned by these results, `undefined` when it can. */
+export function whyNoPlan(results: Results): string | undefined {
+  if (results.isQuick) {
+    return 'taken with --quick, whose figures are no measure';
+  }
+  return pushCost(results, oursOf(results)) === undefined
+    ? `runs of ${oursOf(results)} in profiles a and c (or d) are needed`
+    : undefined;
+}
+
+/** One plan for each server whose costs are known. */
 export function planFor(
   results: Results,
   load: PushLoad,
@@ -51,35 +57,23 @@ export function planFor(
     if (cost === undefined) {
       return [];
     }
-    const cpuSecondsPerImage =
-      cost.secondsPerObject * (load.layers + extraObjects) +
-      cost.secondsPerByte * load.layers * load.layerBytes;
+    const cpuSecondsPerImage = imageSeconds(cost, load.layers, load.layerBytes);
     const cores = (cpuSecondsPerImage * load.pushesPerSecond) / busyShare;
     return [{ server: name, cpuSecondsPerImage, cores }];
   });
 }
 
-/** The two costs of a server, `undefined` when a profile they come from was not run. */
-export function pushCost(results: Results, server: string): PushCost | undefined {
-  const images = runsOf(results, server, ({ profile }) => profile === 'a');
-  const large =
-    runsOf(results, server, ({ profile }) => profile === 'c') ??
-    runsOf(results, server, ({ profile }) => profile === 'd');
-  if (images === undefined || large === undefined) {
-    return undefined;
-  }
-  const secondsPerByte = total(large, 'cpuSeconds') / total(large, 'bytes');
-  const count = total(images, 'count');
-  const forBytes = total(images, 'bytes') * secondsPerByte;
-  const fixed = Math.max(0, total(images, 'cpuSeconds') - forBytes) / count;
-  return { secondsPerObject: fixed / (ciLayers + extraObjects), secondsPerByte };
-}
-
+/** Empty where nothing can be planned. */
 export function planText(results: Results, loads: readonly PushLoad[] = usualLoads): string {
-  const lines = loads.flatMap((load) => planLines(results, load));
-  return lines.length === 0
-    ? 'plan: profiles a and c (or d) are needed.\n'
-    : `Cores for a load, filled to ${plannedBusyShare * 100} %:\n${lines.join('\n')}\n`;
+  if (whyNoPlan(results) !== undefined) {
+    return '';
+  }
+  const lines = [
+    `Cores for a load, filled to ${plannedBusyShare * 100} %:`,
+    ...loads.map((load) => `  ${planLine(results, load)}`),
+    ...boundTexts(results),
+  ];
+  return `${lines.join('\n')}\n`;
 }
 
 /** `500 pushes/s of 5 x 64 KiB` */
@@ -89,34 +83,37 @@ export function loadName({ pushesPerSecond, layers, layerBytes }: PushLoad): str
   return `${pushesPerSecond} pushes/s of images of ${layers} x ${size}`;
 }
 
-/** Bytes and synced objects a second that the load asks of the storage below. */
+/** Bytes a second that the load asks of the storage below, and syncs a second of a disk. */
 export function storageText({ pushesPerSecond, layers, layerBytes }: PushLoad): string {
   const bytes = number((pushesPerSecond * layers * layerBytes) / mib);
-  const objects = number(pushesPerSecond * (layers + extraObjects));
-  return `storage takes ${bytes} MiB/s and ${objects} synced objects/s`;
+  const syncs = number(pushesPerSecond * syncsOf(layers));
+  return `storage takes ${bytes} MiB/s and ${syncs} syncs/s`;
 }
 
-function planLines(results: Results, load: PushLoad): string[] {
-  const plans = planFor(results, load);
-  if (plans.length === 0) {
-    return [];
-  }
-  const needs = plans.map(({ server, cores }) => `${server} ${number(cores)} cores`);
-  return [`  ${loadName(load)} need: ${needs.join(', ')} (${storageText(load)})`];
+/** What bounds a load besides cores: the disk's syncs, and what one process does. */
+export function boundTexts(results: Results): readonly string[] {
+  const [ours] = results.servers;
+  const best = Math.max(
+    0,
+    ...summarizeAll(results)
+      .filter(({ profile }) => profile === 'a')
+      .flatMap(({ servers }) => servers.filter(({ server }) => server === ours?.name))
+      .map(({ rate }) => rate.median),
+  );
+  return [
+    `Syncs are those of ${ours?.name} on a disk, ${syncsOf(5)} for an image of five layers. A disk takes so many and no more: some 4,000 to 6,000 a second that of docs/performance.md; npm run bench:limits measures yours.`,
+    `One process of ${ours?.name} reached ${number(best)} images/s of profile (a) here, on ${results.machine.storage}: for more, set http.processes or run several instances.`,
+  ];
 }
 
-function runsOf(
-  results: Results,
-  server: string,
-  isWanted: (result: CaseResult) => boolean,
-): readonly Run[] | undefined {
-  const runs = results.cases
-    .filter(isWanted)
-    .flatMap((each) => each.servers.filter((own) => own.server === server))
-    .flatMap((own) => own.runs);
-  return runs.length === 0 ? undefined : runs;
+/** Layers and config are blobs. */
+function syncsOf(layers: number): number {
+  return syncsOfBlob * (layers + 1) + syncsOfManifest;
 }
 
-function total(runs: readonly Run[], field: 'count' | 'bytes' | 'cpuSeconds'): number {
-  return runs.reduce((sum, run) => sum + run[field], 0);
+function planLine(results: Results, load: PushLoad): string {
+  const needs = planFor(results, load).map(
+    ({ server, cores }) => `${server} ${number(cores)} cores`,
+  );
+  return `${loadName(load)} need: ${needs.join(', ')} (${storageText(load)})`;
 }

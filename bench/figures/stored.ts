@@ -1,4 +1,4 @@
-/** Finds results files: the one named, or the newest of a folder. */
+/** Finds results files of a folder: the newest, or the newest that are fit for a purpose. */
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,21 +11,42 @@ export interface StoredResults {
   readonly results: Results;
 }
 
+export interface ChosenResults extends StoredResults {
+  /** Newer ones that were not fit, each with its reason. */
+  readonly passedOver: readonly string[];
+}
+
 /** Throws when there is none. */
 export function newestResults(folder: string): StoredResults {
-  const newest = newestName(folder);
+  const [newest] = namesOf(folder);
   if (newest === undefined) {
     throw new RangeError(`no results in ${folder}: run npm run bench first`);
   }
   return stored(folder, newest);
 }
 
-/** As `newestResults`; before the first run of one's own, those that came with the project. */
-export function newestOrBaseline(folder: string): StoredResults {
+/**
+ * The newest that are fit; when none of one's own are, those that came with the project.
+ *
+ * @param whyUnfit  The reason to pass results over, `undefined` for those that are fit.
+ * @throws when there are none
+ */
+export function newestFit(
+  folder: string,
+  whyUnfit: (results: Results) => string | undefined,
+): ChosenResults {
+  const passedOver: string[] = [];
   const isBaselineThere = existsSync(join(folder, baselineName));
-  return newestName(folder) === undefined && isBaselineThere
-    ? stored(folder, baselineName)
-    : newestResults(folder);
+  for (const name of [...namesOf(folder), ...(isBaselineThere ? [baselineName] : [])]) {
+    const found = stored(folder, name);
+    const reason = whyUnfit(found.results);
+    if (reason === undefined) {
+      return { ...found, passedOver };
+    }
+    passedOver.push(`${found.path}: ${reason}`);
+  }
+  const reasons = passedOver.map((reason) => `\n  ${reason}`).join('');
+  throw new RangeError(`no fit results in ${folder}: run npm run bench first${reasons}`);
 }
 
 function stored(folder: string, name: string): StoredResults {
@@ -33,10 +54,10 @@ function stored(folder: string, name: string): StoredResults {
   return { path, results: readResults(path) };
 }
 
-/** Names start with the time, so the last by name is the newest. */
-function newestName(folder: string): string | undefined {
+/** Names start with the time: the newest comes first. */
+function namesOf(folder: string): readonly string[] {
   return readdirSync(folder)
     .filter((name) => /^\d.*\.json$/.test(name))
     .sort()
-    .at(-1);
+    .reverse();
 }

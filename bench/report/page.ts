@@ -10,7 +10,15 @@ import {
   times,
 } from '../figures/format.ts';
 import { compareMemory, type MemoryComparison, restText } from '../figures/memory.ts';
-import { loadName, planFor, plannedBusyShare, storageText, usualLoads } from '../figures/plan.ts';
+import {
+  boundTexts,
+  loadName,
+  planFor,
+  plannedBusyShare,
+  storageText,
+  usualLoads,
+  whyNoPlan,
+} from '../figures/plan.ts';
 import type { CaseResult, Results } from '../figures/results.ts';
 import {
   type CaseSummary,
@@ -188,23 +196,22 @@ function memoryTable({ server, fixedBytes, cases }: MemoryComparison, ours: stri
 }
 
 function planCard(results: Results): Html {
-  const rows = usualLoads.flatMap((load) => {
+  if (whyNoPlan(results) !== undefined) {
+    return html``;
+  }
+  const rows = usualLoads.map((load) => {
     const plans = planFor(results, load);
     const needs = results.servers.map(({ name }) => {
       const plan = plans.find(({ server }) => server === name);
       return plan === undefined ? '–' : number(plan.cores);
     });
-    return plans.length === 0
-      ? []
-      : [tableRow([loadName(load), ...needs, storageText(load)], 'td')];
+    return tableRow([loadName(load), ...needs, storageText(load)], 'td');
   });
-  if (rows.length === 0) {
-    return html``;
-  }
   const heads = ['load', ...results.servers.map(({ name }) => `${name}, cores`), 'and'];
   return html`<section class="card"><h2>Machines for a load</h2>
-<p class="soft">From CPU seconds for each object and each byte pushed, cores filled to ${plannedBusyShare * 100} %. For your own load: npm run bench:plan -- --pushes N --layers L --layer-size S.</p>
-<div class="scroll"><table><thead>${tableRow(heads, 'th')}</thead><tbody>${rows}</tbody></table></div></section>`;
+<p class="soft">From CPU seconds of the images and layers that were pushed, cores filled to ${plannedBusyShare * 100} %. For your own load: npm run bench:plan -- --pushes N --layers L --layer-size S.</p>
+<div class="scroll"><table><thead>${tableRow(heads, 'th')}</thead><tbody>${rows}</tbody></table></div>
+${boundTexts(results).map((text) => html`<p class="soft">${text}</p>`)}</section>`;
 }
 
 function machineCard({ machine, servers, takenAt, seconds, rateClient }: Results): Html {
