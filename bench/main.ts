@@ -5,17 +5,17 @@
  *   npm run bench -- --help
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { errorText } from '../src/errors.ts';
 import { memoryText } from './figures/memory.ts';
 import { planText, whyNoPlan } from './figures/plan.ts';
 import { type CaseResult, oursOf, type Results, type ServerName } from './figures/results.ts';
 import { caseText, headText, machineText } from './figures/table.ts';
-import { reportPage } from './report/page.ts';
 import { machineOf, mayRaisePriority, programVersion } from './suite/machine.ts';
 import { helpText, parseOptions, type SuiteOptions } from './suite/options.ts';
+import { makeOutFolder, saveResults } from './suite/result-files.ts';
 import { runSuite, type SuiteObserver } from './suite/run-suite.ts';
 import type { Peer } from './suite/servers.ts';
+import { stopSignal } from './suite/stop-signal.ts';
 
 function print(text: string): void {
   process.stdout.write(text);
@@ -27,23 +27,47 @@ async function main(): Promise<number> {
     print(helpText());
     return 0;
   }
+  const stopped = stopSignal();
+  makeOutFolder(options.out);
   const isRaised = mayRaisePriority();
   const head = headOf(options, isRaised);
   print(`${machineText(head)}\n${headText()}`);
-  const stopped = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(name, () => stopped.abort(new Error(`ended by ${name}`)));
-  }
+  const cases: CaseResult[] = [];
   const observer: SuiteObserver = {
     profileStarted: ({ id, title }) => print(`\n(${id}) ${title}\n`),
-    caseDone: (result) => print(caseText(result, oursOf(head))),
+    caseDone: (result) => {
+      cases.push(result);
+      print(caseText(result, oursOf(head)));
+    },
   };
-  const cases = await runSuite(options, isRaised, observer, stopped.signal);
-  const results: Results = { ...head, cases };
-  print(`\n${memoryText(results)}`);
-  print(`\n${planText(results) || `No plan of machines: ${whyNoPlan(results)}.\n`}`);
-  print(`\n${save(results, options.out).join('\n')}\n`);
+  const cut = await whyCut(runSuite(options, isRaised, observer, stopped), stopped);
+  const results: Results = { ...head, cases, ...(cut === undefined ? {} : { cut }) };
+  if (cases.length > 0) {
+    tell(results, saveResults(results, options.out));
+  }
+  if (cut !== undefined) {
+    const kept = cases.length > 0 ? '; what was done before is kept' : '';
+    process.stderr.write(`bench: ${cut}${kept}\n`);
+    return 1;
+  }
   return cases.some(hasFailed) ? 1 : 0;
+}
+
+/** Waits for the run; `undefined` when it came to its end. A run of half an hour is not lost by its last minute. */
+async function whyCut(run: Promise<void>, stopped: AbortSignal): Promise<string | undefined> {
+  try {
+    await run;
+    return undefined;
+  } catch (error) {
+    return errorText(stopped.aborted ? stopped.reason : error);
+  }
+}
+
+function tell(results: Results, files: readonly string[]): void {
+  const noPlan = `No plan of machines: ${whyNoPlan(results)}.\n`;
+  print(`\n${memoryText(results)}`);
+  print(`\n${planText(results) || noPlan}`);
+  print(`\n${files.join('\n')}\n`);
 }
 
 function headOf(options: SuiteOptions, isRaised: boolean): Results {
@@ -66,14 +90,6 @@ function nameOf({ name, command }: Peer, isOurs: boolean, ourVersion: string): S
   return { name, version: isOurs ? ourVersion : programVersion(program, ['--version']) };
 }
 
-function save(results: Results, folder: string): string[] {
-  mkdirSync(folder, { recursive: true });
-  const base = join(folder, results.takenAt.replaceAll(/[:.]/g, '-'));
-  writeFileSync(`${base}.json`, `${JSON.stringify(results, undefined, 1)}\n`);
-  writeFileSync(`${base}.html`, reportPage(results));
-  return [`${base}.json`, `${base}.html`];
-}
-
 function hasFailed({ failures }: CaseResult): boolean {
   return failures.length > 0;
 }
@@ -81,6 +97,6 @@ function hasFailed({ failures }: CaseResult): boolean {
 try {
   process.exitCode = await main();
 } catch (error) {
-  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`bench: ${errorText(error)}\n`);
   process.exitCode = 1;
 }

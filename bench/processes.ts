@@ -3,7 +3,7 @@
  * pinned to the last core. On two cores client and second process share that core, so the rate alone says little; the
  * processor time per request, read from /proc, does not depend on who else runs and is what the prediction rests on.
  *
- *   npm run build && npx tsc -p test/tsconfig.json --noEmit false --outDir dist/bench-run && node dist/bench-run/bench/processes.js
+ *   npm run bench:processes
  */
 
 import { execFile } from 'node:child_process';

@@ -75,8 +75,11 @@ function legend({ servers }: Results): Html {
   return html`<ul class="legend">${items}</ul>`;
 }
 
-function warnings({ isQuick, machine }: Results): Html {
+function warnings({ isQuick, machine, cut }: Results): Html {
   const texts: string[] = [];
+  if (cut !== undefined) {
+    texts.push(`The run was cut, and these are the cases done by then: ${cut}`);
+  }
   if (isQuick) {
     texts.push('Taken with --quick: small sizes and short runs, to show that the benches work.');
   }

@@ -19,6 +19,8 @@ export class LoadClient {
     this.#child = fork(entry, {
       ...(isRaised ? { execPath: 'nice', execArgv: ['-n', '-15', node] } : {}),
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      // Out of the terminal's reach: the suite alone ends it, and knows why.
+      detached: true,
     });
   }
 

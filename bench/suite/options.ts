@@ -1,6 +1,7 @@
 /** Options of `npm run bench`, and its help. */
 
 import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type RateClient, rateClients } from '../load/request-rate.ts';
 import type { Profile } from '../profiles/profile.ts';
@@ -67,7 +68,8 @@ export function parseOptions(args: readonly string[]): SuiteOptions | undefined 
     seconds: positive('--seconds', values.seconds, values.quick ? 0.5 : 1.5, false),
     warmUpSeconds: positive('--warm-up', values['warm-up'], values.quick ? 0.2 : 4, false),
     isQuick: values.quick,
-    root: values.root,
+    // Registries get it by their configuration, which has no folder to be relative to.
+    root: resolve(values.root),
     out: values.out,
     rateClient,
   };
@@ -83,7 +85,8 @@ export function helpText(): string {
   --profile a,c,…       which profiles (default: all)
   --case TEXT           only cases whose name holds TEXT
   --peer NAME=COMMAND   one more registry; {port}, {root} and {config} (a file in Distribution's
-                        format) are filled in, and it should read Distribution's tree for (i)
+                        format) are filled in, and it should read Distribution's tree for (i). It runs
+                        in the folder where bench runs: ${process.cwd()}
   --only-us             no docker-registry beside us
   --runs N              timed runs of each case for each server (3; more give a truer spread)
   --seconds S           least length of a run (1.5)
@@ -97,6 +100,9 @@ export function helpText(): string {
 
 Profiles, ${minutes.toFixed(0)} minutes in all with two servers and three runs (--quick: about two minutes):
 ${rows.join('\n')}
+
+Ctrl-C ends a run: servers are stopped, their storage removed, and the cases done by then are kept,
+marked as cut. The same goes for a registry that does not start.
 
 Afterwards: npm run bench:plan (machines for a load), npm run bench:guard (what got worse).
 `;

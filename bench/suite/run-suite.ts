@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { errorText } from '../../src/errors.ts';
 import type { CaseResult, Run } from '../figures/results.ts';
 import type { CaseName } from '../load/protocol.ts';
 import type { Profile, Scale } from '../profiles/profile.ts';
@@ -41,28 +42,37 @@ interface Bench {
 
 type Failures = { server: string; error: string }[];
 
-/** @param signal  Ends the run early; servers are stopped and their folders removed all the same. */
+/**
+ * Hands each case to the observer as it is done, so that none is lost when a later one cannot be run.
+ *
+ * @param signal  Ends the run early; servers are stopped and their folders removed all the same.
+ * @throws when a server does not start, a profile opens on none, or no case has the name asked for
+ */
 export async function runSuite(
   options: SuiteOptions,
   isRaised: boolean,
   observer: SuiteObserver,
   signal: AbortSignal,
-): Promise<readonly CaseResult[]> {
-  const results: CaseResult[] = [];
+): Promise<void> {
+  const names: string[] = [];
   for (const profile of options.profiles) {
     observer.profileStarted(profile);
-    results.push(...(await runProfile(profile, options, isRaised, observer, signal)));
+    names.push(...(await runProfile(profile, options, isRaised, observer, signal)));
   }
-  return results;
+  if (!names.some((name) => name.includes(options.caseText))) {
+    const known = [...new Set(names)].join('; ');
+    throw new RangeError(`--case ${options.caseText}: no case's name holds it: ${known}`);
+  }
 }
 
+/** @returns the names of all its cases, run or not */
 async function runProfile(
   profile: Profile,
   options: SuiteOptions,
   isRaised: boolean,
   observer: SuiteObserver,
   signal: AbortSignal,
-): Promise<readonly CaseResult[]> {
+): Promise<readonly string[]> {
   signal.throwIfAborted();
   const scale = options.isQuick ? quickScale : fullScale;
   const folder = mkdtempSync(join(options.root, 'longshore-bench-'));
@@ -74,7 +84,7 @@ async function runProfile(
     for (const peer of options.peers) {
       const own = makeFolderApart(folder, peer.name);
       await profile.prepareRoot?.(join(own, 'root'), scale);
-      servers.push(await startServer(peer, own, isRaised));
+      servers.push(await startServer(peer, own, isRaised, signal));
     }
     await wait(restMs, undefined, { signal });
     const restBytes = new Map(servers.map(({ peer, pid }) => [peer.name, residentBytes(pid)]));
@@ -89,24 +99,21 @@ async function runProfile(
   }
 }
 
-async function runCases(bench: Bench, observer: SuiteObserver): Promise<readonly CaseResult[]> {
+async function runCases(bench: Bench, observer: SuiteObserver): Promise<readonly string[]> {
   const failures: Failures = [];
   const cases = await openOnAll(bench, failures);
-  const results: CaseResult[] = [];
   for (const [name, unit] of cases) {
     if (!name.includes(bench.options.caseText)) {
       continue;
     }
-    const result = await runCase(bench, { name, unit }, failures);
-    observer.caseDone(result);
-    results.push(result);
+    observer.caseDone(await runCase(bench, { name, unit }, failures));
   }
-  return results;
+  return [...cases.keys()];
 }
 
 /** Names and units of the cases, from whichever server the profile opened on. */
 async function openOnAll(
-  { profile, options, scale, servers, load }: Bench,
+  { profile, options, scale, servers, load, signal }: Bench,
   failures: Failures,
 ): Promise<ReadonlyMap<string, CaseName['unit']>> {
   const cases = new Map<string, CaseName['unit']>();
@@ -124,7 +131,8 @@ async function openOnAll(
         cases.set(name, unit);
       }
     } catch (error) {
-      failures.push({ server: peer.name, error: messageOf(error) });
+      signal.throwIfAborted();
+      failures.push({ server: peer.name, error: errorText(error) });
     }
   }
   if (cases.size === 0) {
@@ -158,7 +166,7 @@ async function runCase(
         }
       } catch (error) {
         bench.signal.throwIfAborted();
-        failures.push({ server: own, error: messageOf(error) });
+        failures.push({ server: own, error: errorText(error) });
       }
     }
   }
@@ -202,8 +210,4 @@ async function timeRun(
   // What this server left unwritten must not be written during the next one's run.
   spawnSync('sync', ['-f', server.root]);
   return run;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,10 +2,11 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { errorText } from '../../src/errors.ts';
 import { launchCommand } from '../support/launch-command.ts';
 
 /** A registry and the command that starts it, with `{port}`, `{root}` and `{config}` to be filled in. */
@@ -25,6 +26,8 @@ export interface Server {
 const startMs = 30_000;
 const stopMs = 10_000;
 const openFiles = 20_000;
+const shownLines = 10;
+const shownLength = 300;
 
 /** Us, as built and as operators start it; with flags of Node's own, without what the script adds. */
 export function longshorePeer(nodeFlags: readonly string[] = []): Peer {
@@ -38,11 +41,17 @@ export const dockerRegistry: Peer = {
 };
 
 /**
- * Starts a registry and waits until it answers. What it prints goes to `folder/server.log`.
+ * Starts a registry where the suite was started, and waits until it answers. What it prints goes to `folder/server.log`.
  *
  * @param folder  Of its own: configuration, log and storage root go below it.
+ * @throws with the last lines of its log when it does not answer
  */
-export async function startServer(peer: Peer, folder: string, isRaised: boolean): Promise<Server> {
+export async function startServer(
+  peer: Peer,
+  folder: string,
+  isRaised: boolean,
+  signal: AbortSignal,
+): Promise<Server> {
   const root = join(folder, 'root');
   mkdirSync(root, { recursive: true });
   const port = await freePort();
@@ -51,24 +60,32 @@ export async function startServer(peer: Peer, folder: string, isRaised: boolean)
   const command = fillIn(peer.command, { port: String(port), root, config });
   const nice = isRaised ? 'nice -n -15 ' : '';
   const limit = `ulimit -n ${openFiles} 2>/dev/null || ulimit -n $(ulimit -H -n)`;
+  const logPath = join(folder, 'server.log');
+  const log = openSync(logPath, 'a');
   const child = spawn('sh', ['-c', `${limit}; exec ${nice}${command}`], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    cwd: folder,
+    stdio: ['ignore', log, log],
+    // Out of the terminal's reach: the suite alone ends it, when its last run is over.
+    detached: true,
   });
-  const log = createWriteStream(join(folder, 'server.log'));
-  child.stdout.pipe(log, { end: false });
-  child.stderr.pipe(log, { end: false });
-  child.once('close', () => log.end());
+  closeSync(log);
   const server: Server = { peer, port, pid: child.pid ?? 0, root, stop: () => stop(child) };
   try {
-    await answering(child, port);
+    await answering(child, port, signal);
   } catch (error) {
     await stop(child);
-    throw new Error(`${peer.name} did not start; see ${join(folder, 'server.log')}`, {
+    signal.throwIfAborted();
+    throw new Error(`${peer.name} did not start: ${errorText(error)}${lastLines(logPath)}`, {
       cause: error,
     });
   }
   return server;
+}
+
+/** The end of a log, indented, to follow a message; the log itself goes with the run's folder. */
+function lastLines(path: string): string {
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n').slice(-shownLines);
+  const text = lines.map((line) => `\n  ${line.slice(0, shownLength)}`).join('');
+  return text.trim() === '' ? '; it printed nothing' : `; its last lines:${text}`;
 }
 
 /** Both programs read this: storage on files, deletion on, no access log, errors only. */
@@ -115,9 +132,9 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-async function answering(child: ChildProcess, port: number): Promise<void> {
+async function answering(child: ChildProcess, port: number, signal: AbortSignal): Promise<void> {
   const until = performance.now() + startMs;
-  while (child.exitCode === null && performance.now() < until) {
+  while (!isOver(child) && performance.now() < until) {
     try {
       const reply = await fetch(`http://127.0.0.1:${port}/v2/`);
       await reply.arrayBuffer();
@@ -127,19 +144,30 @@ async function answering(child: ChildProcess, port: number): Promise<void> {
     } catch {
       // Not listening yet.
     }
-    await wait(50);
+    await wait(50, undefined, { signal });
   }
-  throw new Error(child.exitCode === null ? 'no answer on /v2/' : `ended with ${child.exitCode}`);
+  throw new Error(
+    isOver(child)
+      ? `ended with ${child.exitCode ?? child.signalCode}`
+      : `no answer on /v2/ within ${startMs / 1000} s`,
+  );
+}
+
+function isOver(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
 }
 
 async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) {
+  if (isOver(child)) {
     return;
   }
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
-  const isOver = await Promise.race([ended.then(() => true), wait(stopMs, false, { ref: false })]);
-  if (!isOver) {
+  const hasEnded = await Promise.race([
+    ended.then(() => true),
+    wait(stopMs, false, { ref: false }),
+  ]);
+  if (!hasEnded) {
     child.kill('SIGKILL');
     await ended;
   }
