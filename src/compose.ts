@@ -377,8 +377,7 @@ async function startAccess(
 
 /** Distribution's check asks for the root; nothing there yet is healthy too. */
 async function probeStorage(driver: StorageDriver, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  await driver.stat('/');
+  await driver.stat('/', { signal });
 }
 
 /** `source.addr` of events: host name and, if there is one, the port. */

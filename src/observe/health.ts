@@ -11,6 +11,12 @@
 import { CodedError, errorText } from '../errors.ts';
 import { type Logger, silentLogger } from './logger.ts';
 
+/**
+ * Open runs of a check: one whose time is up and that cannot be taken back (a call into a dead disk), and the next,
+ * since storage may answer again though that call never does. More would only take more threads.
+ */
+const maxOpenRuns = 2;
+
 /** One thing that must hold for requests to be served. */
 export interface HealthCheck {
   /** Key of the check in `/debug/health`. */
@@ -21,7 +27,7 @@ export interface HealthCheck {
   readonly threshold: number;
   /** 0: none. A run that takes longer fails, even when `run` does not heed the signal. */
   readonly timeoutMs: number;
-  /** Rejects with the text to show. At most one run is open at a time. */
+  /** Rejects with the text to show. The signal says that the time is up: a run that heeds it frees what it holds. */
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -31,8 +37,8 @@ interface CheckState {
   /** Text of the last failure once over the threshold. */
   failure: string | undefined;
   timer: NodeJS.Timeout | undefined;
-  /** Of a run that has not come back, though its time may be up. */
-  openSinceMs: number | undefined;
+  /** Runs that have not come back, though their time may be up; oldest first. */
+  readonly open: Set<{ readonly sinceMs: number }>;
 }
 
 export class Health {
@@ -57,7 +63,7 @@ export class Health {
       failuresInRow: 0,
       failure: undefined,
       timer: undefined,
-      openSinceMs: undefined,
+      open: new Set(),
     });
   }
 
@@ -123,21 +129,21 @@ export class Health {
 
   /** Never rejects: the text of the failure, or `undefined`. */
   async #run(state: CheckState, stopped: AbortSignal): Promise<string | undefined> {
-    const { check } = state;
-    if (state.openSinceMs !== undefined) {
-      // A call into a dead disk cannot be taken back; another beside it would only take another thread.
-      const seconds = ((performance.now() - state.openSinceMs) / 1000).toFixed(0);
+    const { check, open } = state;
+    const nowMs = performance.now();
+    const [oldest] = open;
+    if (oldest !== undefined && open.size >= maxOpenRuns) {
+      const seconds = ((nowMs - oldest.sinceMs) / 1000).toFixed(0);
       return `${check.name}: still no answer after ${seconds}s`;
     }
-    state.openSinceMs = performance.now();
+    const entry = { sinceMs: nowMs };
+    open.add(entry);
     const limit = new AbortController();
     const run = check.run(limit.signal).then(
       () => undefined,
       (error: unknown) => errorText(error),
     );
-    void run.then(() => {
-      state.openSinceMs = undefined;
-    });
+    void run.then(() => open.delete(entry));
     let timer: NodeJS.Timeout | undefined;
     let stop = (): void => {};
     const ended = new Promise<string>((resolve) => {

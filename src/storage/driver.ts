@@ -169,8 +169,8 @@ export interface StorageDriver {
     options?: { offset?: number; endOffset?: number; signal?: AbortSignal },
   ): Promise<ByteSource>;
 
-  /** Facts, or `undefined` when nothing is there. */
-  stat(path: string): Promise<FileFacts | undefined>;
+  /** Facts, or `undefined` when nothing is there. The signal ends the call where a call can be taken back. */
+  stat(path: string, options?: { signal?: AbortSignal }): Promise<FileFacts | undefined>;
 
   /** Direct children in byte order of their names, or `undefined` when there is no such directory. `/` always exists. */
   list(path: string, options?: ListOptions): Promise<readonly ListEntry[] | undefined>;

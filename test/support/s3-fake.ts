@@ -12,7 +12,8 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export type S3Call =
   | 'ListObjectsV2'
@@ -50,6 +51,10 @@ export type Fault =
   | { readonly kind: 'held end' }
   /** The call is carried out, its answer never arrives. */
   | { readonly kind: 'lost answer' }
+  /** The call is heard and never answered; its connection stays open. */
+  | { readonly kind: 'silence' }
+  /** The answer takes its time. */
+  | { readonly kind: 'late answer'; readonly afterMs: number }
   /** Status 200, the body an error. */
   | { readonly kind: 'error in 200'; readonly code: string }
   /** DeleteObjects answers 200 but keeps keys that match. */
@@ -160,11 +165,17 @@ export class S3Fake {
   readonly rules: FakeRules;
   readonly #plans: { call: S3Call; skip: number; times: number; fault: Fault }[] = [];
   readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #deaf = new WeakSet<Socket>();
 
   private constructor(rules: FakeRules) {
     this.rules = rules;
     this.#server = createServer((request, response) => {
       this.#serve(request, response).catch(() => request.destroy());
+    });
+    this.#server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
     });
   }
 
@@ -192,6 +203,13 @@ export class S3Fake {
     this.#plans.length = 0;
   }
 
+  /** The connections of now stay open, and nothing that comes over them is answered: a firewall has forgotten them. */
+  forgetConnections(): void {
+    for (const socket of this.#sockets) {
+      this.#deaf.add(socket);
+    }
+  }
+
   count(call: S3Call): number {
     return this.calls.filter((recorded) => recorded.call === call).length;
   }
@@ -211,6 +229,11 @@ export class S3Fake {
     const key = rest.map(decodeURIComponent).join('/');
     const call = callOf(request, url.searchParams, key);
     const fault = this.#nextFault(call);
+    if (fault?.kind === 'silence' || this.#deaf.has(request.socket)) {
+      this.#record(call, key, url.searchParams, request.headers, 0);
+      request.resume();
+      return;
+    }
     if (fault?.kind === 'cut request') {
       this.#record(call, key, url.searchParams, request.headers, 0);
       request.once('data', () => request.socket.destroy());
@@ -228,6 +251,9 @@ export class S3Fake {
     if (fault?.kind === 'lost answer') {
       request.socket.destroy();
       return;
+    }
+    if (fault?.kind === 'late answer') {
+      await delay(fault.afterMs);
     }
     const content = Buffer.from(answer.body ?? '');
     response.writeHead(answer.status, {

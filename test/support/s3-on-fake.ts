@@ -1,6 +1,6 @@
 /** An s3 driver on a fresh fake, for the unit tests of the driver's files. */
 
-import { createClient } from '../../src/storage/drivers/s3/client.ts';
+import { createClients, type Patience } from '../../src/storage/drivers/s3/client.ts';
 import { createS3Driver, type S3Driver } from '../../src/storage/drivers/s3/driver.ts';
 import { ObjectStore } from '../../src/storage/drivers/s3/object-store.ts';
 import type { S3Options } from '../../src/storage/drivers/s3/options.ts';
@@ -19,12 +19,16 @@ export interface OnFake {
 export async function onFake(
   rules: FakeRules = {},
   changes: Partial<S3Options> = {},
+  patience?: Patience,
 ): Promise<OnFake> {
   const fake = await S3Fake.start(rules);
   const options = someS3Options({ regionendpoint: fake.endpoint, ...changes });
   const { settings } = validate(options);
-  const store = new ObjectStore(createClient(settings), settings);
-  const driver = (await createS3Driver(options, { probe: false })) as S3Driver;
+  const store = new ObjectStore(createClients(settings).calls, settings);
+  const driver = (await createS3Driver(options, {
+    probe: false,
+    ...(patience && { patience }),
+  })) as S3Driver;
   return {
     fake,
     driver,

@@ -16,7 +16,7 @@ export function withRedirectUrl(
     put: (path, content, options) => driver.put(path, content, options),
     apply: (steps) => driver.apply(steps),
     open: (path, options) => driver.open(path, options),
-    stat: (path) => driver.stat(path),
+    stat: (path, options) => driver.stat(path, options),
     list: (path, options) => driver.list(path, options),
     ...(listNow && { listNow }),
     move: (from, to) => driver.move(from, to),

@@ -22,7 +22,7 @@ export function driverWith(
     apply: (steps) => around(() => driver.apply(steps)),
     open: async (path, options) =>
       sourceWith(await around(() => driver.open(path, options)), readAround()),
-    stat: (path) => around(() => driver.stat(path)),
+    stat: (path, options) => around(() => driver.stat(path, options)),
     list: (path, options) => around(() => driver.list(path, options)),
     move: (from, to) => around(() => driver.move(from, to)),
     delete: (path, options) => around(() => driver.delete(path, options)),

@@ -100,8 +100,11 @@ class Checked implements StorageDriver {
     return sourceWith(source, this.#translated);
   }
 
-  stat(path: string): Promise<Awaited<ReturnType<StorageDriver['stat']>>> {
-    return this.#call(() => this.#driver.stat(path), path === '/' ? undefined : path);
+  stat(
+    path: string,
+    options?: { signal?: AbortSignal },
+  ): Promise<Awaited<ReturnType<StorageDriver['stat']>>> {
+    return this.#call(() => this.#driver.stat(path, options), path === '/' ? undefined : path);
   }
 
   list(path: string, options: ListOptions = {}): Promise<readonly ListEntry[] | undefined> {

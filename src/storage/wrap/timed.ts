@@ -46,10 +46,10 @@ export function timed(driver: StorageDriver, observe: ObserveAction): StorageDri
     observe('GetContent', 0);
     return Promise.resolve(Buffer.from(seen));
   };
-  const stat = (path: string): Promise<FileFacts | undefined> => {
+  const stat: StorageDriver['stat'] = (path, options): Promise<FileFacts | undefined> => {
     const seen = glances?.look(path);
     if (seen === undefined) {
-      return time(['Stat'], driver.stat(path));
+      return time(['Stat'], driver.stat(path, options));
     }
     observe('Stat', 0);
     return Promise.resolve(seen.facts);

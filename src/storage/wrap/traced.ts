@@ -38,7 +38,7 @@ export function traced(driver: StorageDriver, tracer: Tracer): StorageDriver {
       span('Reader', { ...at(path), [`${prefix}.offset`]: options?.offset ?? 0 }, () =>
         driver.open(path, options),
       ),
-    stat: (path) => span('Stat', at(path), () => driver.stat(path)),
+    stat: (path, options) => span('Stat', at(path), () => driver.stat(path, options)),
     list: (path, options) => span('List', at(path), () => driver.list(path, options)),
     move: (from, to) =>
       span('Move', { [`${prefix}.source.path`]: from, [`${prefix}.dest.path`]: to }, () =>

@@ -12,6 +12,7 @@ import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { errorText } from '../../../errors.ts';
 import type { Logger } from '../../../observe/logger.ts';
 import { DriverCode, DriverError } from '../../driver.ts';
+import { type Sockets, watchAnswers } from './answer-watch.ts';
 import { failureOf } from './errors.ts';
 import { LendingAgent } from './lending-agent.ts';
 import { readListPages } from './list-page.ts';
@@ -20,9 +21,7 @@ import { driverName, type S3Settings } from './settings.ts';
 
 /** Tries of one call, the first included. The SDK waits with jitter in between and draws on one budget per client. */
 const maxAttempts = 6;
-const connectTimeoutMs = 10_000;
-/** Longest silence on a socket. A large CompleteMultipartUpload or CopyObject may take a minute before its first byte. */
-const silenceTimeoutMs = 120_000;
+const connectionTimeout = 10_000;
 /** Room for one Move at full copy concurrency beside ordinary calls. */
 const spareSockets = 128;
 
@@ -33,13 +32,60 @@ interface RawRequest {
   protocol?: string;
 }
 
-export function createClient(settings: S3Settings, logger?: Logger): S3Client {
-  const client = new S3Client(clientConfig(settings, settings.endpoint));
-  addMiddlewares(client, settings, logger);
-  return client;
+/** How long S3 may be silent before a try counts as failed. */
+export interface Patience {
+  /** Before the first byte of an answer that S3 has at hand: a HEAD, a GET, a small put. */
+  readonly answerMs: number;
+  /** In the middle of a body, and before answers that need work: a large CopyObject may take a minute. */
+  readonly workMs: number;
 }
 
-function addMiddlewares(client: S3Client, settings: S3Settings, logger?: Logger): void {
+const defaultPatience: Patience = { answerMs: 10_000, workMs: 120_000 };
+
+export interface Clients {
+  readonly calls: S3Client;
+  /** For calls that S3 answers only after some work. Shares the sockets of `calls`. */
+  readonly patient: S3Client;
+  /** For streams of whole blobs. */
+  readonly downloads: S3Client;
+}
+
+/** Several clients: the SDK takes limits with a single call only at the price of its cached middlewares. */
+export function createClients(
+  settings: S3Settings,
+  logger?: Logger,
+  patience: Patience = defaultPatience,
+): Clients {
+  const config = clientConfig(settings, settings.endpoint);
+  const { answerMs, workMs } = patience;
+  const quick = { requestTimeout: answerMs, throwOnRequestTimeout: true };
+  const sockets = socketsFor(settings);
+  const calls = new S3Client({
+    ...config,
+    requestHandler: { ...sockets, ...quick, connectionTimeout, socketTimeout: answerMs },
+  });
+  const patient = new S3Client({
+    ...config,
+    requestHandler: { ...sockets, connectionTimeout, socketTimeout: workMs },
+  });
+  const downloadSockets = downloadSocketsFor(settings);
+  const downloads = new S3Client({
+    ...config,
+    requestHandler: { ...downloadSockets, ...quick, connectionTimeout, socketTimeout: workMs },
+  });
+  addMiddlewares(calls, settings, sockets, logger);
+  addMiddlewares(patient, settings, sockets, logger);
+  addMiddlewares(downloads, settings, downloadSockets, logger);
+  return { calls, patient, downloads };
+}
+
+function addMiddlewares(
+  client: S3Client,
+  settings: S3Settings,
+  sockets: Sockets,
+  logger?: Logger,
+): void {
+  watchAnswers(client, sockets);
   contentMd5OnDelete(client);
   unsignedPayloadOverTls(client);
   readListPages(client);
@@ -51,22 +97,6 @@ function addMiddlewares(client: S3Client, settings: S3Settings, logger?: Logger)
   }
 }
 
-/**
- * A client for streams of whole blobs. Its sockets are its own: slow readers hold them for long, and other calls must
- * not wait for these. Over TLS they are ordinary ones: there a socket cannot stop what is decrypted already.
- */
-export function createDownloadClient(settings: S3Settings, logger?: Logger): S3Client {
-  const config = clientConfig(settings, settings.endpoint);
-  const handler = config.requestHandler as { httpsAgent: HttpsAgent };
-  handler.httpsAgent.maxSockets = Number.POSITIVE_INFINITY;
-  const client = new S3Client({
-    ...config,
-    requestHandler: { ...handler, httpAgent: new LendingAgent() },
-  });
-  addMiddlewares(client, settings, logger);
-  return client;
-}
-
 /** A client that only signs URLs, for the host that clients of the registry can reach. */
 export function createSigningClient(settings: S3Settings): S3Client {
   return new S3Client(clientConfig(settings, settings.redirectEndpoint ?? settings.endpoint));
@@ -75,13 +105,6 @@ export function createSigningClient(settings: S3Settings): S3Client {
 function clientConfig(settings: S3Settings, endpoint: string | undefined): S3ClientConfig {
   // Its advice to upgrade Node.js is for those who choose the SDK's version: not the operator, who would see it at start.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
-  const sockets = {
-    keepAlive: true,
-    // The one that rested longest: TCP delays acknowledgements on a connection that goes to and fro, and a store that
-    // sends its answer in small packets without TCP_NODELAY, as Ceph by default, then waits 40 ms for them (bench/s3.ts).
-    scheduling: 'fifo' as const,
-    maxSockets: spareSockets + settings.copyConcurrency,
-  };
   return {
     region: settings.region,
     ...(endpoint !== undefined && { endpoint }),
@@ -100,16 +123,38 @@ function clientConfig(settings: S3Settings, endpoint: string | undefined): S3Cli
     // Else the SDK builds its stack of middlewares anew for each call, which was a third of a small call's CPU time. So
     // every middleware is added before the first call.
     cacheMiddleware: true,
-    requestHandler: {
-      connectionTimeout: connectTimeoutMs,
-      socketTimeout: silenceTimeoutMs,
-      httpAgent: new HttpAgent(sockets),
-      httpsAgent: new HttpsAgent({
-        ...sockets,
-        rejectUnauthorized: !settings.skipVerify,
-        ...(settings.caFile !== undefined && { ca: authorities(settings.caFile) }),
-      }),
-    },
+  };
+}
+
+function socketsFor(settings: S3Settings): Sockets {
+  const options = {
+    keepAlive: true,
+    // The one that rested longest: TCP delays acknowledgements on a connection that goes to and fro, and a store that
+    // sends its answer in small packets without TCP_NODELAY, as Ceph by default, then waits 40 ms for them (bench/s3.ts).
+    scheduling: 'fifo' as const,
+    maxSockets: spareSockets + settings.copyConcurrency,
+  };
+  return {
+    httpAgent: new HttpAgent(options),
+    httpsAgent: new HttpsAgent({ ...options, ...tlsOptions(settings) }),
+  };
+}
+
+/**
+ * Downloads have sockets of their own: slow readers hold them for long, and other calls must not wait for these. Over
+ * TLS they are ordinary ones: there a socket cannot stop what is decrypted already.
+ */
+function downloadSocketsFor(settings: S3Settings): Sockets {
+  return {
+    httpAgent: new LendingAgent(),
+    httpsAgent: new HttpsAgent({ keepAlive: true, scheduling: 'fifo', ...tlsOptions(settings) }),
+  };
+}
+
+function tlsOptions(settings: S3Settings): { rejectUnauthorized: boolean; ca?: string[] } {
+  return {
+    rejectUnauthorized: !settings.skipVerify,
+    ...(settings.caFile !== undefined && { ca: authorities(settings.caFile) }),
   };
 }
 

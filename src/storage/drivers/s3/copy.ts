@@ -56,7 +56,7 @@ export async function copyObject(
 /** @returns `false` where the server cannot: Ceph does not copy encrypted objects in one request, only in parts */
 async function copyWhole(store: ObjectStore, from: string, to: string): Promise<boolean> {
   try {
-    await store.client.send(
+    await store.patient.send(
       new CopyObjectCommand({
         Bucket: store.bucket,
         Key: to,
@@ -111,7 +111,7 @@ async function copyPart(
   uploadId: string,
   range: CopyRange,
 ): Promise<UploadedPart> {
-  const output = await store.client.send(
+  const output = await store.patient.send(
     new UploadPartCopyCommand({
       Bucket: store.bucket,
       Key: to,

@@ -19,7 +19,7 @@ import {
   type StorageDriver,
   type WriteStep,
 } from '../../driver.ts';
-import { createClient, createDownloadClient, createSigningClient } from './client.ts';
+import { createClients, createSigningClient, type Patience } from './client.ts';
 import { copyObject } from './copy.ts';
 import { failureOf, toDriverError } from './errors.ts';
 import { createKeys, type Keys } from './keys.ts';
@@ -41,6 +41,7 @@ export interface S3DriverTools {
   readonly logger?: Logger;
   /** Ask the bucket once before anything else. Off in workers: the main thread has asked. Default true. */
   readonly probe?: boolean;
+  readonly patience?: Patience;
 }
 
 /** @throws DriverError with one line that says which option, or what at the service, is wrong */
@@ -50,11 +51,8 @@ export async function createS3Driver(
 ): Promise<StorageDriver> {
   const logger = tools.logger ?? silentLogger;
   const { settings, warnings } = validate(options);
-  const store = new ObjectStore(
-    createClient(settings, logger),
-    settings,
-    createDownloadClient(settings, logger),
-  );
+  const { calls, ...others } = createClients(settings, logger, tools.patience);
+  const store = new ObjectStore(calls, settings, others);
   if (tools.probe !== false) {
     for (const warning of warnings) {
       logger.warn(warning);
@@ -128,15 +126,20 @@ export class S3Driver implements StorageDriver {
     });
   }
 
-  stat(path: string): Promise<FileFacts | undefined> {
+  stat(path: string, options: { signal?: AbortSignal } = {}): Promise<FileFacts | undefined> {
+    const { signal } = options;
     return this.#call('stat', path, async (key) => {
-      const facts = key === '' ? undefined : await this.#tryHead(key);
+      const isRoot = path === '/';
+      const facts = isRoot ? undefined : await this.#tryHead(key, signal);
       if (facts !== undefined) {
         const { sizeBytes, modifiedAtMs } = facts;
         return { isDirectory: false, sizeBytes, modifiedAtMs };
       }
-      const isDirectory = path === '/' || (await hasKeys(this.#store, this.#keys.below(path)));
-      return isDirectory ? { isDirectory: true, sizeBytes: 0, modifiedAtMs: 0 } : undefined;
+      // The root exists whatever is there, and yet S3 is asked: health checks want to know whether it answers.
+      const hasChildren = await hasKeys(this.#store, this.#keys.below(path), signal);
+      return hasChildren || isRoot
+        ? { isDirectory: true, sizeBytes: 0, modifiedAtMs: 0 }
+        : undefined;
     });
   }
 
@@ -224,9 +227,9 @@ export class S3Driver implements StorageDriver {
   }
 
   /** Credentials without s3:ListBucket see 403 for a missing key; the list that follows then tells the real reason. */
-  async #tryHead(key: string): Promise<ObjectFacts | undefined> {
+  async #tryHead(key: string, signal?: AbortSignal): Promise<ObjectFacts | undefined> {
     try {
-      return await this.#store.tryHead(key);
+      return await this.#store.tryHead(key, signal);
     } catch (error) {
       if (failureOf(error).status === 403) {
         return undefined;

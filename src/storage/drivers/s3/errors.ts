@@ -25,7 +25,10 @@ const networkCodes: ReadonlySet<string> = new Set([
   'EAI_AGAIN',
   'ERR_STREAM_PREMATURE_CLOSE',
 ]);
+/** S3 did not answer, and a second try was not answered either: see answer-watch.ts. */
+export const silentCode = 'NoAnswer';
 const busyCodes: ReadonlySet<string> = new Set([
+  silentCode,
   'SlowDown',
   'ServiceUnavailable',
   'InternalError',

@@ -34,7 +34,11 @@ export interface ListPage {
 
 const pagesRead = new WeakMap<object, ListPage>();
 
-export async function listPage(store: ObjectStore, query: PageQuery): Promise<ListPage> {
+export async function listPage(
+  store: ObjectStore,
+  query: PageQuery,
+  signal?: AbortSignal,
+): Promise<ListPage> {
   const command = new ListObjectsV2Command({
     Bucket: store.bucket,
     ...(query.prefix !== '' && { Prefix: query.prefix }),
@@ -43,7 +47,11 @@ export async function listPage(store: ObjectStore, query: PageQuery): Promise<Li
     ...(query.token !== undefined && { ContinuationToken: query.token }),
     MaxKeys: query.maxKeys ?? pageSize,
   });
-  const output = await store.client.send(command);
+  // A whole page may take a server long whose index is large or full of what was deleted.
+  const client = query.maxKeys === 1 ? store.client : store.patient;
+  const output = await (signal === undefined
+    ? client.send(command)
+    : client.send(command, { abortSignal: signal }));
   return pagesRead.get(command.input) ?? pageOf(output);
 }
 

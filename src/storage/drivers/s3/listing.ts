@@ -11,8 +11,12 @@ import type { ObjectStore } from './object-store.ts';
 const pageSize = 1000;
 
 /** Whether any key starts with the prefix, a folder marker included. */
-export async function hasKeys(store: ObjectStore, prefix: string): Promise<boolean> {
-  const page = await listPage(store, { prefix, maxKeys: 1 });
+export async function hasKeys(
+  store: ObjectStore,
+  prefix: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const page = await listPage(store, { prefix, maxKeys: 1 }, signal);
   return page.keys.length > 0;
 }
 

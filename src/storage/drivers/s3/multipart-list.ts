@@ -20,7 +20,7 @@ export async function* openUploads(
   let keyMarker: string | undefined;
   let uploadIdMarker: string | undefined;
   for (;;) {
-    const page = await store.client.send(
+    const page = await store.patient.send(
       new ListMultipartUploadsCommand({
         Bucket: store.bucket,
         ...(prefix !== '' && { Prefix: prefix }),

@@ -18,12 +18,21 @@ import {
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { failureOf, isMissing, isPastEnd, isTransient, isUploadGone } from './errors.ts';
+import {
+  failureOf,
+  isMissing,
+  isPastEnd,
+  isTransient,
+  isUploadGone,
+  silentCode,
+} from './errors.ts';
 import { maxPartBytes, mebibyte, type S3Settings } from './settings.ts';
 import type { UploadedPart } from './upload-state.ts';
 
 export const objectContentType = 'application/octet-stream';
 
+/** Larger contents take S3 long to take in. */
+const smallPutBytes = mebibyte;
 const defaultCopyThresholdBytes = 32 * mebibyte;
 /** Ceph's ids are those of Swift, followed by the gateway's number and its zone. */
 const cephRequestId = /^tx[0-9a-f]{21}-[0-9a-f]{10}-[0-9a-f]+-./;
@@ -45,15 +54,22 @@ export type WriteHeaders = Pick<
 
 export class ObjectStore {
   readonly client: S3Client;
+  /** For calls that S3 may think about for minutes; see createClients. */
+  readonly patient: S3Client;
   readonly settings: S3Settings;
   readonly writeHeaders: WriteHeaders;
   readonly #downloads: S3Client;
   #isCeph = false;
 
-  /** @param downloads  Streams objects; see createDownloadClient. */
-  constructor(client: S3Client, settings: S3Settings, downloads: S3Client = client) {
+  /** The clients that are left out are `client`. */
+  constructor(
+    client: S3Client,
+    settings: S3Settings,
+    others: { readonly patient?: S3Client; readonly downloads?: S3Client } = {},
+  ) {
     this.client = client;
-    this.#downloads = downloads;
+    this.patient = others.patient ?? client;
+    this.#downloads = others.downloads ?? client;
     this.settings = settings;
     this.writeHeaders = {
       ContentType: objectContentType,
@@ -82,7 +98,8 @@ export class ObjectStore {
     content: Uint8Array,
     condition: PutCondition = {},
   ): Promise<string | undefined> {
-    const output = await this.client.send(
+    const client = content.byteLength > smallPutBytes ? this.patient : this.client;
+    const output = await client.send(
       new PutObjectCommand({
         Bucket: this.bucket,
         Key: key,
@@ -121,7 +138,8 @@ export class ObjectStore {
           return { bytes: Buffer.alloc(0) };
         }
         // The SDK retries up to the response's headers only.
-        if (triesLeft <= 1 || !isTransient(error) || failureOf(error).status !== undefined) {
+        const { code, status } = failureOf(error);
+        if (triesLeft <= 1 || !isTransient(error) || code === silentCode || status !== undefined) {
           throw error;
         }
       }
@@ -147,11 +165,13 @@ export class ObjectStore {
     });
   }
 
-  async tryHead(key: string): Promise<ObjectFacts | undefined> {
+  async tryHead(key: string, signal?: AbortSignal): Promise<ObjectFacts | undefined> {
     try {
-      const output = await this.client.send(
-        new HeadObjectCommand({ Bucket: this.bucket, Key: key }),
-      );
+      const command = new HeadObjectCommand({ Bucket: this.bucket, Key: key });
+      // Options cost the SDK's cache of middlewares, even when there are none in them.
+      const output = await (signal === undefined
+        ? this.client.send(command)
+        : this.client.send(command, { abortSignal: signal }));
       this.#learnServer(output);
       return {
         sizeBytes: output.ContentLength ?? 0,
@@ -189,7 +209,7 @@ export class ObjectStore {
     number: number,
     bytes: Uint8Array,
   ): Promise<UploadedPart> {
-    const output = await this.client.send(
+    const output = await this.patient.send(
       new UploadPartCommand({
         Bucket: this.bucket,
         Key: key,
@@ -217,7 +237,7 @@ export class ObjectStore {
     }));
     const sizeBytes = parts.reduce((sum, part) => sum + part.sizeBytes, 0);
     try {
-      const output = await this.client.send(
+      const output = await this.patient.send(
         new CompleteMultipartUploadCommand({
           Bucket: this.bucket,
           Key: key,
@@ -268,13 +288,14 @@ export class ObjectStore {
 
   destroy(): void {
     this.client.destroy();
+    this.patient.destroy();
     this.#downloads.destroy();
   }
 
   /** Drops the parts. An upload that is gone already is no failure. */
   async abortUpload(key: string, uploadId: string): Promise<void> {
     try {
-      await this.client.send(
+      await this.patient.send(
         new AbortMultipartUploadCommand({ Bucket: this.bucket, Key: key, UploadId: uploadId }),
       );
     } catch (error) {

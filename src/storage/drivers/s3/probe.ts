@@ -5,7 +5,7 @@
 
 import type { Logger } from '../../../observe/logger.ts';
 import { DriverCode, DriverError } from '../../driver.ts';
-import { failureOf, isTransient, type S3Failure } from './errors.ts';
+import { failureOf, isTransient, type S3Failure, silentCode } from './errors.ts';
 import { listPage } from './list-page.ts';
 import type { ObjectStore } from './object-store.ts';
 import { driverName } from './settings.ts';
@@ -67,6 +67,7 @@ function reason(store: ObjectStore, failure: S3Failure): string {
     case 'ENETUNREACH':
     case 'ECONNRESET':
     case 'TimeoutError':
+    case silentCode:
       return `cannot reach ${where}: ${message || code}`;
     default:
       return `bucket ${bucket} at ${where} cannot be used: ${code}: ${message}`;

@@ -123,7 +123,7 @@ export class Remover {
 
   async #tryBatch(keys: readonly string[]): Promise<readonly KeyFailure[] | 'refused'> {
     try {
-      const output = await this.#store.client.send(
+      const output = await this.#store.patient.send(
         new DeleteObjectsCommand({
           Bucket: this.#store.bucket,
           Delete: { Objects: keys.map((key) => ({ Key: key })), Quiet: true },

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Logger, silentLogger } from '../../../../src/observe/logger.ts';
 import { Secret } from '../../../../src/options/secret.ts';
-import { createClient } from '../../../../src/storage/drivers/s3/client.ts';
+import { createClients } from '../../../../src/storage/drivers/s3/client.ts';
 import { ObjectStore } from '../../../../src/storage/drivers/s3/object-store.ts';
 import type { S3Options } from '../../../../src/storage/drivers/s3/options.ts';
 import { validate } from '../../../../src/storage/drivers/s3/validate.ts';
@@ -52,7 +52,7 @@ interface SignedRequest {
 /** The request that a put of `x` at `a` would be. Nothing is sent. */
 async function signedPut(options: S3Options): Promise<SignedRequest> {
   const { settings } = validate(options);
-  const store = new ObjectStore(createClient(settings), settings);
+  const store = new ObjectStore(createClients(settings).calls, settings);
   let seen: unknown;
   store.client.middlewareStack.add(
     () => (args) => {
@@ -119,7 +119,7 @@ describe('credentials from the environment', () => {
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
     const { accesskey, secretkey, ...options } = someS3Options({ regionendpoint: fake.endpoint });
     const { settings } = validate(options);
-    const store = new ObjectStore(createClient(settings), settings);
+    const store = new ObjectStore(createClients(settings).calls, settings);
     await store.put('a', Buffer.from('x'));
     vi.stubEnv('AWS_ACCESS_KEY_ID', 'second');
     fake.plan('PutObject', { kind: 'error', status: 400, code: 'ExpiredToken' });
@@ -143,7 +143,7 @@ it('lets connections take turns, so that none has to answer at once for what it 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const { settings } = validate(someS3Options({ regionendpoint: `http://127.0.0.1:${port}` }));
-  const store = new ObjectStore(createClient(settings), settings);
+  const store = new ObjectStore(createClients(settings).calls, settings);
   await Promise.all(['a', 'b', 'c'].map((key) => store.put(key, Buffer.from('x'))));
   for (const key of ['d', 'e', 'f']) {
     await store.put(key, Buffer.from('x'));
@@ -208,7 +208,7 @@ describe('loglevel', () => {
     };
     const fake = await S3Fake.start();
     const { settings } = validate(someS3Options({ regionendpoint: fake.endpoint, loglevel }));
-    const store = new ObjectStore(createClient(settings, logger), settings);
+    const store = new ObjectStore(createClients(settings, logger).calls, settings);
     fake.plan('PutObject', { kind: 'error', status: 500, code: 'InternalError' });
     await store.put('a/key', Buffer.from('blob bytes'));
     store.client.destroy();
