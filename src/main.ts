@@ -78,7 +78,11 @@ async function runCommand({ command, path, values }: Command): Promise<number> {
     }
     case 'notifications replay': {
       const { replayNotifications } = await import('./cli/replay-notifications.ts');
-      return replayNotifications({ path, isList: values.list ?? false });
+      return replayNotifications({
+        path,
+        isList: values.list ?? false,
+        renamed: values.endpoint ?? [],
+      });
     }
   }
 }

@@ -9,6 +9,7 @@ import { CodedError, errorText, hasCode } from '../errors.ts';
 const options = {
   strict: { type: 'boolean' },
   list: { type: 'boolean' },
+  endpoint: { type: 'string', multiple: true },
   'dry-run': { type: 'boolean', short: 'd' },
   'delete-untagged': { type: 'boolean', short: 'm' },
   quiet: { type: 'boolean', short: 'q' },
@@ -32,7 +33,7 @@ const commands = {
   'garbage-collect': ['dry-run', 'delete-untagged', 'quiet', 'min-age'],
   verify: ['repair', 'json', 'rate'],
   reindex: [],
-  'notifications replay': ['list'],
+  'notifications replay': ['list', 'endpoint'],
 } as const satisfies Readonly<Record<string, readonly OptionName[]>>;
 
 export type CommandName = keyof typeof commands;

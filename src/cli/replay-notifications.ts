@@ -1,6 +1,7 @@
 /** `longshore notifications replay`: queues dead letters again, beside a running registry or without one. */
 
 import { listDeadLetters } from '../notifications/dead-letters.ts';
+import { endpointKeys } from '../notifications/endpoint-vars.ts';
 import { spoolDirectory } from '../notifications/notifications.ts';
 import { replayDeadLetters } from '../notifications/replay.ts';
 import { loadConfiguration } from './load-configuration.ts';
@@ -9,6 +10,8 @@ import { ExitCode } from './usage.ts';
 export async function replayNotifications(request: {
   path: string | undefined;
   isList: boolean;
+  /** `OLD=NEW`: events of OLD go to NEW. */
+  renamed: readonly string[];
 }): Promise<number> {
   const loaded = await loadConfiguration(request.path);
   if (loaded === undefined) {
@@ -17,20 +20,59 @@ export async function replayNotifications(request: {
   const { notifications, storage } = loaded.config;
   const directory = spoolDirectory(notifications.spool, storage.filesystem?.rootdirectory);
   if (directory === undefined) {
-    process.stderr.write(
-      'longshore: this configuration keeps no notifications: set notifications.spool.directory\n',
+    return failed(
+      'longshore: this configuration keeps no notifications: set notifications.spool.directory',
     );
-    return ExitCode.failed;
   }
   if (request.isList) {
     const files = await listDeadLetters(directory);
     process.stdout.write(files.map((file) => `${file}\n`).join(''));
     return ExitCode.ok;
   }
-  const { events, batches, broken } = await replayDeadLetters(directory);
+  const keys = endpointKeys(notifications.endpoints).filter((key) => key !== undefined);
+  const configured = new Set(keys);
+  const renamed = new Map<string, string>();
+  for (const pair of request.renamed) {
+    const names = namesOf(pair, configured);
+    if (names === undefined) {
+      const known = keys.map((key) => `"${key}"`).join(', ') || 'none';
+      return failed(
+        `longshore: --endpoint ${pair}: OLD=NEW is needed, NEW one of those configured: ${known}`,
+      );
+    }
+    renamed.set(names.from, names.to);
+  }
+  const { events, batches, broken, left } = await replayDeadLetters(directory, {
+    configured,
+    renamed,
+  });
   process.stdout.write(`${events} events of ${batches} dead-letter files queued again\n`);
+  for (const [key, count] of left) {
+    process.stderr.write(
+      `longshore: ${count} events of endpoint "${key}" stay, since it is not configured: --endpoint "${key}=NEW" delivers them to NEW\n`,
+    );
+  }
   if (broken > 0) {
     process.stderr.write(`longshore: ${broken} lines could not be read; see *.broken\n`);
   }
-  return broken === 0 ? ExitCode.ok : ExitCode.failed;
+  return broken === 0 && left.size === 0 ? ExitCode.ok : ExitCode.failed;
+}
+
+/** Names may hold a `=` themselves (URLs do): the one that leaves a configured name behind it divides. */
+function namesOf(
+  pair: string,
+  configured: ReadonlySet<string>,
+): { from: string; to: string } | undefined {
+  for (let at = pair.indexOf('='); at > 0; at = pair.indexOf('=', at + 1)) {
+    const to = pair.slice(at + 1);
+    if (configured.has(to)) {
+      return { from: pair.slice(0, at), to };
+    }
+  }
+  return undefined;
+}
+
+function failed(line: string): number {
+  process.stderr.write(`${line}\n`);
+  return ExitCode.failed;
 }

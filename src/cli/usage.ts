@@ -11,7 +11,8 @@ Usage:
   longshore verify [--repair] [--json] [--rate BYTES_PER_S] [CONFIG]
                                                     hash all blobs again, check links, manifests, tags and uploads
   longshore reindex [CONFIG]                        write the index of referrers anew
-  longshore notifications replay [--list] [CONFIG]  queue dead letters again
+  longshore notifications replay [--list] [--endpoint OLD=NEW] [CONFIG]
+                                                    queue dead letters again
   longshore help                                    this text
   longshore --version, -v                           print the version
 
@@ -29,6 +30,10 @@ verify:          --repair               quarantine corrupt blobs, write torn lin
                  --json                 one JSON document instead of lines
                  --rate BYTES_PER_S     bytes hashed a second, default 67108864; 0 = no limit
                  Ends with 0 when nothing was found, else with 1.
+notifications replay:
+                 --list                 only name their files
+                 --endpoint OLD=NEW     those of OLD, which is configured no more, go to NEW; may be repeated
+                 Ends with 1 when events stayed because nobody takes them.
 `;
 
 export const ExitCode = { ok: 0, failed: 1 } as const;

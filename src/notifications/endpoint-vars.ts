@@ -53,3 +53,19 @@ export function describeEndpoint(options: EndpointOptions, endpoint: Endpoint): 
     },
   };
 }
+
+/** What endpoints are called in the spool, logs and metrics: each its own; `undefined` for those that are disabled. */
+export function endpointKeys(
+  endpoints: readonly Pick<EndpointOptions, 'name' | 'url' | 'disabled'>[],
+): readonly (string | undefined)[] {
+  const keys = new Set<string>();
+  return endpoints.map(({ name, url, disabled }, at) => {
+    if (disabled) {
+      return undefined;
+    }
+    const plain = name || maskedUrl(url);
+    const key = keys.has(plain) ? `${plain} #${at + 1}` : plain;
+    keys.add(key);
+    return key;
+  });
+}

@@ -14,8 +14,9 @@ import { maskedUrl } from '../options/masked-url.ts';
 import type { EventSink, RegistryEvent } from '../registry/events.ts';
 import { within } from '../within.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { Departed } from './departed.ts';
 import { Endpoint, type EndpointParts } from './endpoint.ts';
-import { describeEndpoint, type EndpointVars } from './endpoint-vars.ts';
+import { describeEndpoint, type EndpointVars, endpointKeys } from './endpoint-vars.ts';
 import { type EventSource, envelopeBody, notificationEvent } from './envelope.ts';
 import type { EndpointOptions, NotificationsOptions, SpoolOptions } from './options.ts';
 import type { QueuedEvent } from './queue.ts';
@@ -61,6 +62,7 @@ export class Notifications implements EventSink {
     readonly options: EndpointOptions;
     readonly endpoint: Endpoint;
   }[];
+  readonly #departed = new Departed();
   #spool: Spool | undefined;
   #deadLetters: DeadLetters | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -139,9 +141,9 @@ export class Notifications implements EventSink {
     await this.#closeSpool();
   }
 
-  /** For metrics. */
+  /** For metrics: also of endpoints configured no more whose events became dead letters. */
   endpointStates(): readonly EndpointState[] {
-    return this.#endpoints.map(({ endpoint }) => endpoint.state());
+    return [...this.#endpoints.map(({ endpoint }) => endpoint.state()), ...this.#departed.states()];
   }
 
   /** For metrics; `undefined` without a spool. */
@@ -175,15 +177,14 @@ export class Notifications implements EventSink {
       now: this.#now,
     };
     const made: { options: EndpointOptions; endpoint: Endpoint }[] = [];
-    const keys = new Set<string>();
+    const keys = endpointKeys(this.#options.endpoints);
     this.#options.endpoints.forEach((options, at) => {
       const name = options.name || maskedUrl(options.url);
-      if (options.disabled) {
+      const key = keys[at];
+      if (key === undefined) {
         this.#logger.info(`endpoint ${name} disabled, skipping`);
         return;
       }
-      const key = keys.has(name) ? `${name} #${at + 1}` : name;
-      keys.add(key);
       try {
         made.push({ options, endpoint: new Endpoint(key, options, parts) });
       } catch (error) {
@@ -264,23 +265,10 @@ export class Notifications implements EventSink {
           events: writes.length,
         });
       }
-      await this.#setAside(orphans);
+      return this.#deadLetters === undefined
+        ? orphans.length === 0
+        : this.#departed.setAside(orphans, this.#deadLetters, this.#logger);
     });
-  }
-
-  /** Events of endpoints that are configured no more. */
-  async #setAside(orphans: readonly SpoolRecord[]): Promise<void> {
-    for (const key of new Set(orphans.map((record) => record.for[0] ?? ''))) {
-      const records = orphans.filter((record) => record.for[0] === key);
-      this.#logger.warn(
-        'notifications of an endpoint that is not configured: kept as dead letters',
-        {
-          endpoint: key,
-          events: records.length,
-        },
-      );
-      await this.#deadLetters?.put(records);
-    }
   }
 
   async #keepDeadLetters(key: string, events: readonly QueuedEvent[]): Promise<boolean> {

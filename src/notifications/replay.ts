@@ -14,31 +14,48 @@ export interface ReplayResult {
   readonly batches: number;
   /** Lines that cannot be read; their files are kept under `.broken`. */
   readonly broken: number;
+  /** Events that stay dead letters, by the endpoint that nobody has configured. */
+  readonly left: ReadonlyMap<string, number>;
+}
+
+export interface ReplayTargets {
+  /** Endpoints that deliver. */
+  readonly configured: ReadonlySet<string>;
+  /** Who takes the events of whom instead. */
+  readonly renamed?: ReadonlyMap<string, string>;
 }
 
 /**
  * Queues dead letters again, oldest first, and removes their files. Event ids stay, so a receiver can tell repeats.
+ * What no configured endpoint would take stays where it is: queued, it would be a dead letter again.
  *
  * @param directory  The spool's folder.
- * @param endpoint   Only those of this endpoint; others stay where they are.
  */
 export async function replayDeadLetters(
   directory: string,
-  options: { endpoint?: string; now?: () => number } = {},
+  { configured, renamed }: ReplayTargets,
+  now: () => number = Date.now,
 ): Promise<ReplayResult> {
-  const wanted = (record: SpoolRecord): boolean =>
-    options.endpoint === undefined || record.for.includes(options.endpoint);
-  const result = { events: 0, batches: 0, broken: 0 };
+  const left = new Map<string, number>();
+  const result = { events: 0, batches: 0, broken: 0, left };
   for (const file of await listDeadLetters(directory)) {
     const { records, broken } = decodeRecords(await readFile(file, 'utf8'));
     result.broken += broken;
     // A batch is of one endpoint: all of it or nothing.
-    if (records.length > 0 && records.every(wanted)) {
-      await queueAgain(directory, records, (options.now ?? Date.now)());
-      result.events += records.length;
-      result.batches += 1;
-      await (broken === 0 ? rm(file) : rename(file, `${file}.broken`));
+    const [key] = records[0]?.for ?? [];
+    if (key === undefined) {
+      continue;
     }
+    const taker = renamed?.get(key) ?? key;
+    if (!configured.has(taker)) {
+      left.set(key, (left.get(key) ?? 0) + records.length);
+      continue;
+    }
+    const addressed = records.map((record) => ({ ...record, for: [taker] }));
+    await queueAgain(directory, addressed, now());
+    result.events += records.length;
+    result.batches += 1;
+    await (broken === 0 ? rm(file) : rename(file, `${file}.broken`));
   }
   return result;
 }

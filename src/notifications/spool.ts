@@ -67,17 +67,20 @@ export class Spool {
   /**
    * Takes over what processes that are gone (this one's earlier life, too) did not deliver.
    *
-   * @param adopt  Gets the records of one lane and resolves when they are durable in ours; the lane is removed then.
+   * @param adopt  Gets the records of one lane and resolves when they are durable in ours or elsewhere; the lane is
+   *               removed then, unless it says `false`.
    */
-  async adoptAbandoned(adopt: (records: readonly SpoolRecord[]) => Promise<void>): Promise<void> {
+  async adoptAbandoned(
+    adopt: (records: readonly SpoolRecord[]) => Promise<boolean>,
+  ): Promise<void> {
     for (const lane of await takeAbandonedLanes(this.#directory, this.#now())) {
       const { records, broken } = await readLane(lane);
       if (broken > 0) {
         this.#logger.warn('spool: torn records skipped', { lane, records: broken });
       }
       const errorsBefore = this.#writeErrors;
-      await adopt(records);
-      if (this.#writeErrors === errorsBefore) {
+      const areSafe = await adopt(records);
+      if (areSafe && this.#writeErrors === errorsBefore) {
         await removeLane(lane);
       } else {
         // It stays ours and as it is: the next life of this process takes it again.

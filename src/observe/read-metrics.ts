@@ -175,7 +175,7 @@ function notificationFamilies(sources: () => ReadSources): readonly PrintableFam
     perEndpoint(
       'counter',
       'longshore_notifications_dead_letters_total',
-      'Events moved to a dead-letter file because the queue was full',
+      'Events moved to a dead-letter file: the queue was full, or the endpoint is configured no more',
       (state) => state.deadLetters,
     ),
     perEndpoint(

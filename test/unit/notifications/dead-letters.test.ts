@@ -8,9 +8,13 @@ import {
   listDeadLetters,
 } from '../../../src/notifications/dead-letters.ts';
 import type { NotificationEvent } from '../../../src/notifications/envelope.ts';
+import { readLane, takeAbandonedLanes } from '../../../src/notifications/lanes.ts';
 import { replayDeadLetters } from '../../../src/notifications/replay.ts';
 import { encodeRecord, type SpoolRecord } from '../../../src/notifications/spool-record.ts';
 import { collectLogger } from '../../support/collect-logger.ts';
+
+const configured = new Set(['sink']);
+const nothing = { events: 0, batches: 0, broken: 0, left: new Map() };
 
 function record(seq: number, key = 'sink'): SpoolRecord {
   return { seq, for: [key], at: 1, event: { id: `e${seq}` } as NotificationEvent };
@@ -38,7 +42,7 @@ describe('dead letters', () => {
     expect(dead.sizeBytes).toBe(first.length);
     expect(await dead.put([record(2)])).toBe(false);
     expect(dead.logged()).toEqual(['dead-letter folder is full: replay or empty it']);
-    await replayDeadLetters(directory);
+    await replayDeadLetters(directory, { configured });
     expect(await dead.put([record(2)])).toBe(true);
   });
 
@@ -49,13 +53,39 @@ describe('dead letters', () => {
     expect(dead.logged()).toEqual(['dead letters could not be written']);
   });
 
-  it('replays only the endpoint asked for, and lists what is left', async () => {
+  it('leaves what no configured endpoint takes, and counts it', async () => {
     const dead = letters(10_000);
     await dead.put([record(1, 'a'), record(2, 'a')]);
     await dead.put([record(3, 'b')]);
-    expect(await replayDeadLetters(directory, { endpoint: 'a' })).toMatchObject({ events: 2 });
-    expect(await listDeadLetters(directory)).toHaveLength(1);
-    expect(await replayDeadLetters(directory, { endpoint: 'a' })).toMatchObject({ events: 0 });
+    await dead.put([record(4, 'b'), record(5, 'b')]);
+    const targets = { configured: new Set(['a', 'c']) };
+    const left = new Map([['b', 3]]);
+    expect(await replayDeadLetters(directory, targets)).toMatchObject({ events: 2, left });
+    expect(await listDeadLetters(directory)).toHaveLength(2);
+    expect(await replayDeadLetters(directory, targets)).toMatchObject({ events: 0, left });
+  });
+
+  it('gives the events of one endpoint to another that is told, unless that is not configured', async () => {
+    const dead = letters(10_000);
+    await dead.put([record(1, 'old'), record(2, 'old')]);
+    await dead.put([record(3, 'a')]);
+    const targets = { configured: new Set(['a', 'new']), renamed: new Map([['old', 'nobody']]) };
+    expect(await replayDeadLetters(directory, targets)).toMatchObject({
+      events: 1,
+      left: new Map([['old', 2]]),
+    });
+    targets.renamed.set('old', 'new');
+    expect(await replayDeadLetters(directory, targets)).toMatchObject({
+      events: 2,
+      left: new Map(),
+    });
+    const lanes = await takeAbandonedLanes(directory, Date.now());
+    const records = (await Promise.all(lanes.map(readLane))).flatMap((lane) => lane.records);
+    expect(records.map((each) => [each.event.id, ...each.for])).toEqual([
+      ['e3', 'a'],
+      ['e1', 'new'],
+      ['e2', 'new'],
+    ]);
   });
 
   it('replays what can be read of a spoilt file, once, and keeps the file aside', async () => {
@@ -64,12 +94,17 @@ describe('dead letters', () => {
     const [file = ''] = await listDeadLetters(directory);
     const { size } = await stat(file);
     await writeFile(file, `${encodeRecord(record(1))}${'x'.repeat(size)}\n`);
-    expect(await replayDeadLetters(directory)).toEqual({ events: 1, batches: 1, broken: 1 });
-    expect(await replayDeadLetters(directory)).toEqual({ events: 0, batches: 0, broken: 0 });
+    expect(await replayDeadLetters(directory, { configured })).toEqual({
+      ...nothing,
+      events: 1,
+      batches: 1,
+      broken: 1,
+    });
+    expect(await replayDeadLetters(directory, { configured })).toEqual(nothing);
     expect(await readdir(deadLetterFolder(directory))).toHaveLength(1);
   });
 
   it('has nothing to replay where there is no folder', async () => {
-    expect(await replayDeadLetters(directory)).toEqual({ events: 0, batches: 0, broken: 0 });
+    expect(await replayDeadLetters(directory, { configured })).toEqual(nothing);
   });
 });

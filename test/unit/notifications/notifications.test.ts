@@ -136,12 +136,8 @@ describe('notifications', () => {
     const second = await start(options);
     await sink.until(() => sink.accepted.length === 25 - (state?.deadLetters ?? 0));
     await second.stop(5000);
-    expect(await replayDeadLetters(directory(), { endpoint: 'another' })).toEqual({
-      events: 0,
-      batches: 0,
-      broken: 0,
-    });
-    const replayed = await replayDeadLetters(directory());
+    const configured = new Set(['sink']);
+    const replayed = await replayDeadLetters(directory(), { configured });
     expect(replayed.events).toBe(state?.deadLetters);
     expect(await readdir(deadLetterFolder(directory()))).toEqual([]);
     await start({ ...options, spool: { ...options.spool, maxevents: 100 } });
@@ -155,9 +151,46 @@ describe('notifications', () => {
     await pushTags(first, ['1']);
     await first.stop(0);
     await sink.open();
-    await start(notificationsSection([anEndpoint({ name: 'new', url: sink.url })]));
+    const options = notificationsSection([anEndpoint({ name: 'new', url: sink.url })]);
+    const second = await start(options);
     expect(await readdir(deadLetterFolder(directory()))).toHaveLength(1);
     expect(sink.received).toEqual([]);
+    expect(second.endpointStates()).toMatchObject([
+      { name: 'new', deadLetters: 0 },
+      { name: 'old', deadLetters: 1, lostEvents: 0, pendingEvents: 0 },
+    ]);
+    expect(second.spoolState()?.deadLetterBytes).toBeGreaterThan(0);
+    await second.stop(0);
+    await replayDeadLetters(directory(), {
+      configured: new Set(['new']),
+      renamed: new Map([['old', 'new']]),
+    });
+    await start(options);
+    await sink.until(() => sink.accepted.length === 1);
+    expect(acceptedTags()).toEqual(['1']);
+  });
+
+  it('keeps events of such an endpoint in the spool while the dead-letter folder is full', async () => {
+    await sink.close();
+    const first = await start(notificationsSection([anEndpoint({ name: 'old', url: sink.url })]));
+    await pushTags(first, ['1']);
+    await first.stop(0);
+    await sink.open();
+    const options = notificationsSection([anEndpoint({ name: 'new', url: sink.url })]);
+    const logger = collectLogger();
+    const second = await start({ ...options, spool: { ...options.spool, maxbytes: 1 } }, logger);
+    expect(logger.lines.filter(({ level }) => level === 'error').length).toBeGreaterThan(0);
+    expect(second.endpointStates()).toMatchObject([{ name: 'new' }]);
+    await second.stop(0);
+    // As the next life of the process finds it.
+    for (const lane of await readdir(lanesFolder(directory()))) {
+      await rm(join(lanesFolder(directory()), lane, 'owner'));
+    }
+    const another = await start(options);
+    expect(another.endpointStates()).toMatchObject([
+      { name: 'new' },
+      { name: 'old', deadLetters: 1 },
+    ]);
   });
 
   it('lets two registries share one folder', async () => {

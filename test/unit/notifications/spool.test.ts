@@ -114,6 +114,7 @@ describe('spool', () => {
       heirs.map((heir) =>
         heir.adoptAbandoned(async (records) => {
           adopted.push(...records.map(({ event }) => event.id));
+          return true;
         }),
       ),
     );
@@ -128,8 +129,9 @@ describe('spool', () => {
     // Another host: whether its process lives cannot be seen, only how long ago it touched the file.
     await writeFile(owner, JSON.stringify({ ...facts, host: 'elsewhere' }));
     const adopted: SpoolRecord[] = [];
-    const adopt = async (records: readonly SpoolRecord[]): Promise<void> => {
+    const adopt = async (records: readonly SpoolRecord[]): Promise<boolean> => {
       adopted.push(...records);
+      return true;
     };
     let nowMs = Date.now();
     const heir = new Spool({ directory, logger: silentLogger, now: () => nowMs });
@@ -149,8 +151,9 @@ describe('spool', () => {
     const neighbour = { ...facts, pidNamespace: 'pid:[1]', startedAtMs: facts.startedAtMs - 5000 };
     await writeFile(owner, JSON.stringify(neighbour));
     const adopted: SpoolRecord[] = [];
-    const adopt = async (records: readonly SpoolRecord[]): Promise<void> => {
+    const adopt = async (records: readonly SpoolRecord[]): Promise<boolean> => {
       adopted.push(...records);
+      return true;
     };
     const heir = new Spool({ directory, logger: silentLogger, now: Date.now });
     heirs.push(heir);
