@@ -23,6 +23,7 @@ interface BlobFacts {
 export interface RedisCacheObserver {
   request(): void;
   hit(): void;
+  /** A lookup, store or delete that Redis did not do, also when it was not even asked: it is known to be away. */
   error(): void;
   operation(operation: 'RepoStat' | 'RepoSetDescriptor', seconds: number): void;
 }
@@ -75,7 +76,11 @@ export class RedisDescriptorCache {
   async get(name: RepositoryName, digest: Digest): Promise<BlobFacts | undefined> {
     const { observer } = this.#parts;
     observer.request();
-    if (!this.#isUsable() || this.#pendingClears.has(idOf(name, digest))) {
+    if (!this.#isUsable()) {
+      observer.error();
+      return undefined;
+    }
+    if (this.#pendingClears.has(idOf(name, digest))) {
       return undefined;
     }
     const startedAtMs = performance.now();
@@ -104,7 +109,11 @@ export class RedisDescriptorCache {
 
   /** Returns at once; what cannot be stored is not. */
   set(name: RepositoryName, digest: Digest, facts: BlobFacts): void {
-    if (!this.#isUsable() || this.#cleared.has(idOf(name, digest))) {
+    if (this.#cleared.has(idOf(name, digest))) {
+      return;
+    }
+    if (!this.#isUsable()) {
+      this.#parts.observer.error();
       return;
     }
     void this.#store(name, digest, facts);
