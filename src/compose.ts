@@ -161,7 +161,7 @@ async function start(
   undo.push(() => uploads.settle());
 
   const notifications = new Notifications(config.notifications, {
-    source: { addr: sourceAddress(config), instanceID: uuidV7() },
+    source: { addr: sourceAddress(config), instanceID: logging.instanceId },
     ...(config.storage.filesystem === undefined
       ? {}
       : { storageRoot: config.storage.filesystem.rootdirectory }),

@@ -26,6 +26,8 @@ export interface LoggingParts {
 }
 
 export interface Logging {
+  /** The `instance.id` of each line: one per process, for whatever else names it. */
+  readonly instanceId: string;
   readonly logger: LineLogger;
   readonly requestLog: RequestLog;
   /** `undefined` when `log.accesslog.disabled`. */
@@ -51,7 +53,8 @@ export function createLogging(options: LogOptions, parts: LoggingParts): Logging
     startMs: Date.now(),
   };
   const lines = createLineFormat(format);
-  const fields = { ...options.fields, 'instance.id': randomUUID(), version: parts.version };
+  const instanceId = randomUUID();
+  const fields = { ...options.fields, 'instance.id': instanceId, version: parts.version };
 
   // Past the logger, so that news about a log's own failures cannot set off a hook again.
   const report = (message: string, more: LogFields): void => {
@@ -101,6 +104,7 @@ export function createLogging(options: LogOptions, parts: LoggingParts): Logging
   const logsBoth = accessLog !== undefined && logger.isEnabled('info');
 
   return {
+    instanceId,
     logger,
     requestLog: new RequestLog(logger),
     accessLog,
