@@ -178,14 +178,20 @@ export async function putManifestReply(call: Call): Promise<Reply> {
     ...(grantedClass === undefined ? {} : { grantedClass }),
   });
   call.note({ digest });
-  await call.notify('push', {
+  const target = {
     mediaType: manifest.mediaType,
     digest,
     sizeBytes: bytes.length,
     kind: 'manifest',
-    ...(reference.kind === 'tag' ? { tag: reference.tag } : {}),
     ...(settings.includeReferences ? { references: manifest.references } : {}),
-  });
+  } as const;
+  const names = reference.kind === 'tag' ? [reference.tag] : tags;
+  if (names.length === 0) {
+    await call.notify('push', target);
+  } else {
+    // Side by side: they share a sync of the spool.
+    await Promise.all(names.map((tag) => call.notify('push', { ...target, tag })));
+  }
   const headers: [string, string][] = [
     ['Location', manifestUrl(call.root, call.name, digest)],
     ['Docker-Content-Digest', digest],
