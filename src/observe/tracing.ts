@@ -68,15 +68,21 @@ export interface TracingChoice {
   readonly protocol: OtlpProtocol;
 }
 
+const endpointVariables = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_ENDPOINT'];
+
 /**
- * Reads `OTEL_TRACES_EXPORTER` (`none` when unset, unlike Distribution's `otlp`: its images set `none`, and a registry
- * that is not told of a collector must not look for one), the protocol variables and `OTEL_SDK_DISABLED`. All other
- * variables are read by OpenTelemetry itself.
+ * Reads `OTEL_TRACES_EXPORTER`, the protocol variables and `OTEL_SDK_DISABLED`. All other variables are read by
+ * OpenTelemetry itself. With no exporter named, Distribution takes `otlp`, and its images set `none`; here it is `otlp`
+ * when a collector is named and `none` else: who was told of no collector must not look for one.
  *
  * @throws CodedError `TRACING_CONFIG` a value that is not supported
  */
 export function tracingChoice(env: NodeJS.ProcessEnv): TracingChoice {
-  const names = (env['OTEL_TRACES_EXPORTER'] ?? '')
+  if (env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true') {
+    return { exporters: [], protocol: 'http/protobuf' };
+  }
+  const isCollectorNamed = endpointVariables.some((variable) => env[variable]);
+  const names = (env['OTEL_TRACES_EXPORTER'] || (isCollectorNamed ? 'otlp' : ''))
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '' && name !== 'none');
@@ -90,8 +96,7 @@ export function tracingChoice(env: NodeJS.ProcessEnv): TracingChoice {
         'http/json',
       ])
     : 'http/protobuf';
-  const isDisabled = env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true';
-  return { exporters: isDisabled ? [] : exporters, protocol };
+  return { exporters, protocol };
 }
 
 /** @throws CodedError `TRACING_CONFIG` */
@@ -105,7 +110,9 @@ export async function createTracer(options: {
   }
   try {
     const { OtelTracer } = await import('./otel-tracer.ts');
-    return await OtelTracer.create(choice, options);
+    const tracer = await OtelTracer.create(choice, options);
+    options.logger.info('traces are exported', { exporters: choice.exporters.join(',') });
+    return tracer;
   } catch (error) {
     throw new CodedError(
       'TRACING_CONFIG',

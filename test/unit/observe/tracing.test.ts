@@ -29,6 +29,21 @@ describe('the choice of the environment', () => {
     ).toEqual([]);
   });
 
+  it.each(['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'])(
+    'is OTLP when a collector is named by %s, unless the exporter says otherwise',
+    (variable) => {
+      const named = { [variable]: 'http://collector:4318' };
+      expect(tracingChoice(named).exporters).toEqual(['otlp']);
+      expect(tracingChoice({ ...named, OTEL_TRACES_EXPORTER: '' }).exporters).toEqual(['otlp']);
+      expect(tracingChoice({ ...named, OTEL_TRACES_EXPORTER: 'none' }).exporters).toEqual([]);
+      expect(tracingChoice({ ...named, OTEL_TRACES_EXPORTER: 'console' }).exporters).toEqual([
+        'console',
+      ]);
+      expect(tracingChoice({ ...named, OTEL_SDK_DISABLED: 'true' }).exporters).toEqual([]);
+      expect(tracingChoice({ [variable]: '' }).exporters).toEqual([]);
+    },
+  );
+
   it('speaks protobuf unless told otherwise, the traces variable first', () => {
     const otlp = { OTEL_TRACES_EXPORTER: 'otlp' };
     expect(tracingChoice(otlp).protocol).toBe('http/protobuf');
@@ -172,10 +187,11 @@ describe('other exporters', () => {
 
   it('protobuf goes to the endpoint plus /v1/traces', async () => {
     const collector = await new HttpSink().open();
-    vi.stubEnv('OTEL_TRACES_EXPORTER', 'otlp');
     vi.stubEnv('OTEL_SERVICE_NAME', 'my-registry');
     vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', new URL(collector.url).origin);
-    const tracer = await createTracer({ version: '1', logger: silentLogger });
+    const logger = collectLogger();
+    const tracer = await createTracer({ version: '1', logger });
+    expect(logger.lines.map(({ message }) => message)).toEqual(['traces are exported']);
     tracer.span('GET /v2/', {}, () => undefined);
     await tracer.stop();
     const [request] = collector.received;
