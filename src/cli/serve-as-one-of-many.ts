@@ -6,12 +6,12 @@
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import { type Registry, startFailure, startRegistry } from '../compose.ts';
-import { formatNotice } from '../config/faults.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { Secret } from '../options/secret.ts';
 import type { Order, Report, StartOrder } from './process-orders.ts';
 import { logWhatNobodyCaught, type ServeRequest } from './serve.ts';
+import { startWarnings } from './start-warnings.ts';
 import { ExitCode } from './usage.ts';
 
 export async function serveAsOneOfMany(
@@ -40,7 +40,7 @@ export async function serveAsOneOfMany(
     registry = await startRegistry(
       ownConfig(loaded.config, order),
       makeFrontEnd,
-      order.showWarnings ? loaded.warnings.map(formatNotice) : [],
+      order.showWarnings ? startWarnings(loaded, process.env) : [],
     );
   } catch (error) {
     process.stderr.write(`longshore: ${startFailure(error)}\n`);

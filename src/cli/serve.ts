@@ -2,10 +2,11 @@
 
 import { availableParallelism } from 'node:os';
 import { type FrontEndParts, type Registry, startFailure, startRegistry } from '../compose.ts';
-import { formatFaults, formatNotice } from '../config/faults.ts';
+import { formatFaults } from '../config/faults.ts';
 import { loadConfig } from '../config/load.ts';
 import type { FrontEnd } from '../http/exchange.ts';
 import type { Logger } from '../observe/logger.ts';
+import { startWarnings } from './start-warnings.ts';
 import { supervise } from './supervise.ts';
 import { ExitCode } from './usage.ts';
 
@@ -39,7 +40,7 @@ export async function serve(request: ServeRequest): Promise<number> {
     registry = await startRegistry(
       { ...config, http: { ...config.http, processes } },
       request.makeFrontEnd,
-      loaded.warnings.map(formatNotice),
+      startWarnings(loaded, process.env),
     );
   } catch (error) {
     process.stderr.write(`longshore: ${startFailure(error)}\n`);

@@ -128,6 +128,23 @@ http: { addr: ':5000', headers: { X-Content-Type-Options: [nosniff] } }
       /level=warning msg="Ignoring unrecognized environment variable REGISTRY_HTTP_ADR; did you mean REGISTRY_HTTP_ADDR\?"/,
     );
   });
+
+  test('a proxy that is not used is told, once', async () => {
+    for (const processes of ['1', '2']) {
+      const launched = await serve({
+        env: {
+          HTTP_PROXY: 'http://127.0.0.1:1',
+          NO_PROXY: '',
+          REGISTRY_HEALTH_HTTP: '[{ uri: "http://up.example.com/" }]',
+          REGISTRY_HTTP_PROCESSES: processes,
+          ...(processes === '1' ? {} : { REGISTRY_HTTP_DEBUG_ADDR: '127.0.0.1:0' }),
+        },
+      });
+      await launched.port();
+      const warnings = launched.stderr().match(/level=warning msg="HTTP_PROXY set, but [^"]*/g);
+      expect(warnings).toEqual([expect.stringContaining('http://up.example.com/')]);
+    }
+  });
 });
 
 describe('a start that fails says why in one line and ends with 1', () => {
