@@ -194,6 +194,39 @@ describe('the registry on an S3 that misbehaves', () => {
   });
 });
 
+describe('an S3 that falls silent', () => {
+  it('is a 503 after two tries of ten seconds, to whatever asks it', async () => {
+    const content = noise(1000);
+    await api.pushBlob('silence', content);
+    for (const call of ['GetObject', 'HeadObject', 'PutObject', 'ListObjectsV2'] as const) {
+      fake.plan(call, { kind: 'silence' }, forever);
+    }
+    const startedAtMs = performance.now();
+    const replies = await Promise.all([
+      api.get(`/v2/silence/blobs/${digestOf(content)}`),
+      api.get('/v2/silence/manifests/v1'),
+      api.send('POST', '/v2/silence/blobs/uploads/'),
+    ]);
+    expect(replies.map(({ status }) => status)).toEqual([503, 503, 503]);
+    expect(performance.now() - startedAtMs).toBeLessThan(45_000);
+  }, 90_000);
+
+  it('does not keep the registry at 503 once it answers others: one probe ends, the next one asks', async () => {
+    const health = { storagedriver: { enabled: true, interval: '200ms', timeout: '500ms' } };
+    const watched = await startRegistry({
+      config: { storage: s3Storage(fake.endpoint, 'registry'), health },
+    });
+    const client = new ApiClient(watched.port);
+    const isServed = async (): Promise<boolean> => (await client.get('/v2/')).status === 200;
+    await expect.poll(isServed, { timeout: 10_000 }).toBe(true);
+    fake.plan('ListObjectsV2', { kind: 'silence' }, 2);
+    await expect.poll(isServed, { timeout: 10_000 }).toBe(false);
+    await expect.poll(isServed, { timeout: 10_000 }).toBe(true);
+    client.close();
+    await watched.stop();
+  }, 60_000);
+});
+
 it('pushes to an S3 whose clock is an hour ahead', async () => {
   const ahead = await S3Fake.start({ clockAheadMs: 3_600_000 });
   const storage = { ...s3Storage(ahead.endpoint, 'registry'), redirect: { disable: true } };
