@@ -46,5 +46,9 @@ export function isAbort(error: unknown): boolean {
 
 /** The text of an unknown thrown value, for logs. */
 export function errorText(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') {
+    // What connecting to a name with several addresses fails with.
+    return error.errors.map(errorText).join('; ');
+  }
   return error instanceof Error ? error.message : String(error);
 }

@@ -5,8 +5,8 @@
 
 import { BlockList, isIP } from 'node:net';
 import type { Config } from '../config/schema.ts';
-import { maskedUrl } from '../notifications/endpoint-vars.ts';
 import { tracingChoice } from '../observe/tracing.ts';
+import { maskedUrl } from '../options/masked-url.ts';
 
 type Environment = NodeJS.ProcessEnv;
 

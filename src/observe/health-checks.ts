@@ -3,7 +3,14 @@
 import { stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { CodedError, errorText, hasCode } from '../errors.ts';
-import type { Secret } from '../options/secret.ts';
+import { maskedUrl } from '../options/masked-url.ts';
+import {
+  type ConfiguredHeaders,
+  followRedirects,
+  sendOnce,
+  type WebRequest,
+  webRequest,
+} from '../web-request.ts';
 import type { HealthCheck } from './health.ts';
 import type { HealthOptions } from './health-options.ts';
 import { tryParseHostPort } from './host-port.ts';
@@ -44,13 +51,20 @@ export function healthChecks(
       run: () => checkFileAbsent(file),
     });
   }
-  for (const { uri, headers, statuscode, timeout, interval, threshold } of options.http) {
+  const shown = new Set<string>();
+  for (const [index, check] of options.http.entries()) {
+    const { uri, headers, statuscode, timeout, interval, threshold } = check;
+    const masked = maskedUrl(uri);
+    // URLs that only differ in what is masked are still two checks.
+    const name = masked !== uri && shown.has(masked) ? `${masked} #${index + 1}` : masked;
+    shown.add(masked);
+    const request = headRequest(name, uri, headers);
     checks.push({
-      name: uri,
+      name,
       intervalMs: interval || defaultIntervalMs,
       threshold,
       timeoutMs: timeout,
-      run: (signal) => checkUrl(uri, headers, statuscode || 200, signal),
+      run: (signal) => checkUrl(name, request, statuscode || 200, signal),
     });
   }
   for (const { addr, timeout, interval, threshold } of options.tcp) {
@@ -79,36 +93,41 @@ async function checkFileAbsent(path: string): Promise<void> {
   throw new CodedError('HEALTH_FILE_EXISTS', 'file exists');
 }
 
+function headRequest(name: string, uri: string, headers: ConfiguredHeaders): WebRequest {
+  try {
+    return webRequest(uri, 'HEAD', headers);
+  } catch (error) {
+    throw new CodedError('HEALTH_ADDRESS', `health.http: ${name}: ${errorText(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** @param name  The URL as it may be shown. */
 async function checkUrl(
-  uri: string,
-  headerValues: Readonly<Record<string, readonly Secret[]>>,
+  name: string,
+  request: WebRequest,
   expectedStatus: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const headers = new Headers();
-  for (const [name, values] of Object.entries(headerValues)) {
-    for (const value of values) {
-      headers.append(name, value.reveal());
-    }
-  }
-  let status: number;
+  let status: number | undefined;
   try {
-    const response = await fetch(uri, { method: 'HEAD', headers, signal });
-    status = response.status;
-    await response.body?.cancel();
+    const response = await followRedirects(request, (attempt) =>
+      sendOnce(attempt, { agent: false, signal }),
+    );
+    response.destroy();
+    status = response.statusCode;
   } catch (error) {
-    // fetch itself only says "fetch failed"; why is in the cause.
-    const reason = error instanceof Error && error.cause !== undefined ? error.cause : error;
     throw new CodedError(
       'HEALTH_HTTP',
-      `${uri}: error while checking: ${signal.aborted ? 'timeout' : errorText(reason)}`,
+      `${name}: error while checking: ${signal.aborted ? 'timeout' : errorText(error)}`,
       { cause: error },
     );
   }
   if (status !== expectedStatus) {
     throw new CodedError(
       'HEALTH_HTTP',
-      `${uri}: downstream service returned unexpected status: ${status}`,
+      `${name}: downstream service returned unexpected status: ${status}`,
     );
   }
 }

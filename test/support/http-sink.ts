@@ -41,8 +41,8 @@ export class HttpSink {
     return `http://127.0.0.1:${this.#port}/events`;
   }
 
-  /** Listens, on the same port as before when it was open once. */
-  async open(): Promise<this> {
+  /** Listens, on the same port as before when it was open once; on the first free one of `ports` when given. */
+  async open(ports: readonly number[] = [this.#port]): Promise<this> {
     const server = createServer((request, response) => {
       const pieces: Buffer[] = [];
       request.on('data', (piece: Buffer) => pieces.push(piece));
@@ -69,8 +69,7 @@ export class HttpSink {
       this.connections += 1;
     });
     this.#server = server;
-    server.listen(this.#port, '127.0.0.1');
-    await once(server, 'listening');
+    await listenOnFirst(server, ports);
     this.#port = (server.address() as AddressInfo).port;
     return this;
   }
@@ -118,5 +117,15 @@ export class HttpSink {
       }
       return true;
     });
+  }
+}
+
+async function listenOnFirst(server: Server, ports: readonly number[]): Promise<void> {
+  const [port, ...others] = ports;
+  try {
+    await once(server.listen(port, '127.0.0.1'), 'listening');
+  } catch (error) {
+    if (others.length === 0) throw error;
+    await listenOnFirst(server, others);
   }
 }

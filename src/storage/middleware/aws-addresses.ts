@@ -2,6 +2,8 @@
 
 import { errorText } from '../../errors.ts';
 import type { Logger } from '../../observe/logger.ts';
+import { maskedUrl } from '../../options/masked-url.ts';
+import { followRedirects, sendOnce, webRequest } from '../../web-request.ts';
 import { AddressRanges } from './address-ranges.ts';
 
 export interface AwsAddressesOptions {
@@ -57,7 +59,7 @@ export class AwsAddresses {
     } catch (error) {
       if (!this.#stopped.signal.aborted) {
         this.#logger.warn('cloudfront: the IP ranges could not be fetched, the last ones stay', {
-          url,
+          url: maskedUrl(url),
           error: errorText(error),
         });
       }
@@ -76,13 +78,17 @@ export class AwsAddresses {
 }
 
 async function fetchJson(url: string, signal: AbortSignal): Promise<RangesDocument> {
-  const response = await fetch(url, { signal });
-  if (!response.ok) {
-    throw new Error(`status ${response.status}`);
+  const response = await followRedirects(webRequest(url, 'GET'), (request) =>
+    sendOnce(request, { agent: false, signal }),
+  );
+  const { statusCode = 0 } = response;
+  if (statusCode < 200 || statusCode > 299) {
+    response.destroy();
+    throw new Error(`status ${statusCode}`);
   }
   const pieces: Uint8Array[] = [];
   let sizeBytes = 0;
-  for await (const piece of response.body ?? []) {
+  for await (const piece of response as AsyncIterable<Uint8Array>) {
     sizeBytes += piece.length;
     if (sizeBytes > maxDocumentBytes) throw new Error(`more than ${maxDocumentBytes} bytes`);
     pieces.push(piece);
