@@ -4,10 +4,10 @@
  */
 
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
-import { domainToASCII } from 'node:url';
 import { errorText } from '../../src/errors.ts';
 import type { ListenAddress } from '../../src/http/exchange.ts';
 import type { TlsOptions } from '../../src/http/options.ts';
+import { tryHostName } from '../../src/http/tls-hosts.ts';
 import type { Logger } from '../../src/observe/logger.ts';
 import { createAcmeCache, type HostCertificate } from './acme-cache.ts';
 import { createAcmeOrders } from './acme-order.ts';
@@ -225,9 +225,8 @@ export function createAcmeTlsSource(options: TlsOptions, parts: AcmeSourceParts)
 
 function hostNames(configured: readonly string[]): string[] {
   return configured.map((written) => {
-    const name = domainToASCII(written.trim().replace(/\.$/, '')).toLowerCase();
-    // The name is a file's name in the cache too.
-    if (!/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(name) || /^[\d.]+$/.test(name)) {
+    const name = tryHostName(written);
+    if (name === undefined) {
       throw tlsFault(`http.tls.letsencrypt.hosts: ${written} is no host name`);
     }
     return name;

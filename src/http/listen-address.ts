@@ -3,13 +3,17 @@
  * Pure parsing, except for the look at a unix socket's path. Used by both front ends and the debug server.
  */
 
-import { lstat, unlink } from 'node:fs/promises';
+import { lstat, stat, unlink } from 'node:fs/promises';
 import { connect, isIPv6 } from 'node:net';
+import { dirname } from 'node:path';
 import { CodedError, errorText, hasCode } from '../errors.ts';
 import type { BoundAddress, ListenAddress } from './exchange.ts';
 
 /** First descriptor that systemd passes on (sd_listen_fds(3)). */
 const firstActivatedFd = 3;
+
+/** `sun_path` of unix(7) without the zero at its end; 104 bytes in BSD systems and macOS. */
+const maxSocketPathBytes = process.platform === 'linux' ? 107 : 103;
 
 /**
  * Reads `http.addr` by the rules of `http.net`.
@@ -21,6 +25,10 @@ const firstActivatedFd = 3;
 export function parseListenAddress(addr: string, net = 'tcp'): ListenAddress {
   if (net === 'unix') {
     if (addr === '') throw invalid('a unix socket needs a path');
+    // The kernel says no more than "invalid", and uWebSockets.js writes past the end of its buffer.
+    if (Buffer.byteLength(addr) > maxSocketPathBytes) {
+      throw invalid(`${addr}: the path of a socket has at most ${maxSocketPathBytes} bytes`);
+    }
     return { kind: 'unix', path: addr };
   }
   if (net !== 'tcp' && net !== '') throw invalid(`unknown address type ${net}, use tcp or unix`);
@@ -53,14 +61,21 @@ export function activatedAddress(
 
 /**
  * Makes room for a unix socket: removes the one that a finished process left behind.
- * @throws CodedError `LISTEN_FAILED` when something else is there, or a live server still answers on it.
+ * @throws CodedError `LISTEN_FAILED` when something else is there, a live server still answers on it, or its folder is
+ *         not there.
  */
 export async function clearStaleSocket(path: string): Promise<void> {
   const found = await lstat(path).catch((error: unknown) => {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw listenFailure({ kind: 'unix', path }, error);
   });
-  if (found === undefined) return;
+  if (found === undefined) {
+    // Listening there would only say "permission denied": libuv makes one error out of both.
+    await stat(dirname(path)).catch((error: unknown) => {
+      throw listenFailure({ kind: 'unix', path }, error);
+    });
+    return;
+  }
   if (!found.isSocket()) {
     throw new CodedError('LISTEN_FAILED', `file ${path} exists and is not a socket`);
   }
@@ -81,6 +96,7 @@ export function listenFailure(address: ListenAddress, cause: unknown): CodedErro
     ENOTFOUND: 'the host name is unknown',
     EINVAL: 'not a listening socket',
     ENOENT: 'no such folder',
+    ENOTDIR: 'no such folder',
   };
   const code = String((cause as { code?: unknown } | null)?.code ?? '');
   const reason = reasons[code] ?? errorText(cause);

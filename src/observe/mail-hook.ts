@@ -7,6 +7,7 @@ import type { Transporter } from 'nodemailer';
 import { CodedError } from '../errors.ts';
 import type { LogHook } from './create-logger.ts';
 import { errorChainText, plainText, printableValue } from './field-value.ts';
+import { tryParseServer } from './host-port.ts';
 import { type LogRecord, printedLevel } from './line-format.ts';
 import type { MailOptions } from './log-options.ts';
 import type { LogLevel } from './logger.ts';
@@ -33,13 +34,11 @@ const implicitTlsPort = 465;
 
 /** Host and port of `smtp.addr`. Throws CodedError `OPTION_INVALID`, its message fit for the list of config faults. */
 export function parseMailAddress(addr: string): { readonly host: string; readonly port: number } {
-  const match = /^(?:\[([0-9A-Fa-f:.%]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(addr);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (host === undefined || port < 1 || port > 65_535) {
+  const server = tryParseServer(addr);
+  if (server === undefined) {
     throw new CodedError('OPTION_INVALID', `must be HOST:PORT, not ${JSON.stringify(addr)}`);
   }
-  return { host, port };
+  return server;
 }
 
 /** logrus's names without regard to case; any other means `panic`. */

@@ -1,5 +1,7 @@
 /** Rules of the `auth` section. */
 
+import { compileRepositoryGlob } from '../../auth/htpasswd/repository-glob.ts';
+import { errorText } from '../../errors.ts';
 import { givenProviders } from '../shorthand.ts';
 import { suggestion } from '../suggest.ts';
 import type { RuleContext } from './context.ts';
@@ -42,5 +44,18 @@ export function checkAuth(context: RuleContext): void {
     if (rule.users.length === 0 && rule.groups.length === 0 && !rule.anonymous) {
       context.fault(path, 'is for nobody: set users, groups or anonymous');
     }
+    if (!context.isFaulted(`${path}.actions`) && rule.actions.length === 0) {
+      context.fault(`${path}.actions`, 'allows nothing: name pull, push, delete or *');
+    }
+    checkGlob(context, `${path}.repository`, rule.repository);
+  }
+}
+
+function checkGlob(context: RuleContext, path: string, pattern: string): void {
+  if (context.isFaulted(path)) return;
+  try {
+    compileRepositoryGlob(pattern);
+  } catch (error) {
+    context.fault(path, errorText(error));
   }
 }

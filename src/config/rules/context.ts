@@ -1,5 +1,6 @@
 /** What a rule over several keys sees, and how it reports. Rules never stop each other: all of them always run. */
 
+import { tryParseHostPort } from '../../observe/host-port.ts';
 import { nearestOrigin, type Origins } from '../convert.ts';
 import { type Notices, shownValue } from '../faults.ts';
 import type { RawMap } from '../raw.ts';
@@ -27,6 +28,11 @@ export class RuleContext {
     this.notices.warn(this.#notice(path, message, value));
   }
 
+  /** True when something is wrong with the key already. */
+  isFaulted(path: string): boolean {
+    return this.notices.faults.some((fault) => fault.path === path);
+  }
+
   /** True when the file or a variable gives the key, false when its value is the default. */
   isGiven(path: string): boolean {
     return (this.origins.get(path)?.kind ?? 'default') !== 'default';
@@ -45,8 +51,7 @@ export function isHttpUrl(text: string): boolean {
 
 /** `HOST:PORT`, with an empty host allowed and IPv6 in brackets. */
 export function isHostPort(text: string): boolean {
-  const match = /^(\[[^\]]+\]|[^:[\]]*):(\d{1,5})$/.exec(text);
-  return match !== null && Number(match[2]) <= 65_535;
+  return tryParseHostPort(text) !== undefined;
 }
 
 /** What Node accepts as a header: a token as name, no control characters in values. */

@@ -1,5 +1,8 @@
 /** Rules of the `http` section. */
 
+import { errorText } from '../../errors.ts';
+import { parseListenAddress } from '../../http/listen-address.ts';
+import { tryHostName } from '../../http/tls-hosts.ts';
 import { isHeaderName, isHeaderValue, isHostPort, type RuleContext } from './context.ts';
 
 export function checkHttp(context: RuleContext): void {
@@ -24,6 +27,13 @@ function checkAddresses(context: RuleContext): void {
   }
   if (net === 'unix' && addr === undefined) {
     context.fault('http.addr', 'is required with net: unix: the path of the socket');
+  }
+  if (addr !== undefined && (net === 'unix' || isHostPort(addr))) {
+    try {
+      parseListenAddress(addr, net);
+    } catch (error) {
+      context.fault('http.addr', errorText(error).replace('http.addr: ', ''));
+    }
   }
   if (debug.addr !== undefined && !isHostPort(debug.addr)) {
     context.fault('http.debug.addr', 'must be HOST:PORT, for example localhost:5001', debug.addr);
@@ -75,6 +85,10 @@ function checkTls(context: RuleContext): void {
     }
     if (letsencrypt.hosts.length === 0) {
       context.warn(at('letsencrypt.hosts'), 'no hosts: every handshake is refused');
+    }
+    for (const [index, host] of letsencrypt.hosts.entries()) {
+      if (tryHostName(host) !== undefined) continue;
+      context.fault(at(`letsencrypt.hosts[${index}]`), 'is no host name', host);
     }
   }
   const isOn = hasTls(context);

@@ -1,10 +1,12 @@
 /** Rules of the sections around the registry: log, notifications, health, validation, tags. */
 
 import { errorText } from '../../errors.ts';
+import { tryParseHostPort, tryParseServer } from '../../observe/host-port.ts';
 import { compileGoRegExp } from '../../options/go-regexp.ts';
 import type { Secret } from '../../options/secret.ts';
+import { maskedUrl } from '../../web-request.ts';
 import { suggestion } from '../suggest.ts';
-import { isHeaderName, isHeaderValue, isHostPort, isHttpUrl, type RuleContext } from './context.ts';
+import { isHeaderName, isHeaderValue, isHttpUrl, type RuleContext } from './context.ts';
 
 export function checkServices(context: RuleContext): void {
   checkMailHooks(context);
@@ -26,7 +28,7 @@ function checkMailHooks(context: RuleContext): void {
     if (hook.disabled) continue;
     const path = `log.hooks[${index}]`;
     const { smtp, from, to } = hook.options;
-    if (!isHostPort(smtp.addr)) {
+    if (tryParseServer(smtp.addr) === undefined) {
       context.fault(`${path}.options.smtp.addr`, 'must be HOST:PORT of the mail server', smtp.addr);
     }
     if (from === '') context.fault(`${path}.options.from`, 'is required for a mail hook');
@@ -44,7 +46,7 @@ function checkEndpoints(context: RuleContext): void {
     if (endpoint.url === '')
       context.fault(`${path}.url`, 'is required unless the endpoint is disabled');
     else if (!isHttpUrl(endpoint.url)) {
-      context.fault(`${path}.url`, 'must be an http or https URL', endpoint.url);
+      context.fault(`${path}.url`, 'must be an http or https URL', maskedUrl(endpoint.url));
     }
     checkHeaders(context, `${path}.headers`, endpoint.headers);
     for (const [at, action] of endpoint.ignore.actions.entries()) {
@@ -76,12 +78,14 @@ function checkHealth(context: RuleContext): void {
     ...tcp.map((check, index) => [`health.tcp[${index}].addr`, check.addr] as const),
   ];
   for (const [path, name] of checks) {
-    if (name !== '' && seen.has(name)) context.fault(path, 'Check already exists', name);
+    if (name !== '' && seen.has(name)) {
+      context.fault(path, 'Check already exists', maskedUrl(name));
+    }
     seen.add(name);
     if (path.startsWith('health.http') && name !== '' && !isHttpUrl(name)) {
-      context.fault(path, 'must be an http or https URL', name);
+      context.fault(path, 'must be an http or https URL', maskedUrl(name));
     }
-    if (path.startsWith('health.tcp') && name !== '' && !isHostPort(name)) {
+    if (path.startsWith('health.tcp') && name !== '' && !tryParseHostPort(name)?.port) {
       context.fault(path, 'must be HOST:PORT', name);
     }
   }

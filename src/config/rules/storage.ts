@@ -1,5 +1,7 @@
 /** Rules of the `storage`, `redis` and `proxy` sections. */
 
+import { s3Faults } from '../../storage/drivers/s3/check-options.ts';
+import { maskedUrl } from '../../web-request.ts';
 import { formatOrigin } from '../faults.ts';
 import { isNull, rawAt, scalarValue } from '../raw.ts';
 import { driverKeys } from '../schema.ts';
@@ -100,41 +102,13 @@ function checkS3(context: RuleContext): void {
   const { s3 } = context.draft.storage;
   if (s3 === undefined) return;
   const at = (key: string): string => `storage.s3.${key}`;
-  const endpoint = s3.regionendpoint ?? '';
-  if (endpoint === '' && s3.region === undefined) {
-    context.fault(at('region'), 'no region parameter provided: required without regionendpoint');
-  } else if (endpoint === '' && !/^[a-z]{2,3}(-[a-z]+)+-\d+$/.test(s3.region ?? '')) {
-    context.fault(at('region'), `invalid region provided: ${s3.region}`, s3.region);
-  }
-  if (
-    endpoint !== '' &&
-    !URL.canParse(endpoint.includes('://') ? endpoint : `https://${endpoint}`)
-  ) {
-    context.fault(at('regionendpoint'), 'must be a URL or a host name', endpoint);
-  }
-  if (!s3.v4auth && (endpoint === '' || endpoint.includes('s3.amazonaws.com'))) {
-    context.fault(
-      at('v4auth'),
-      'may be false only with a regionendpoint that is not AWS; AWS takes version 4 signatures only',
-    );
-  }
-  if ((s3.accesskey === undefined) !== (s3.secretkey === undefined)) {
-    const missing = s3.accesskey === undefined ? 'accesskey' : 'secretkey';
-    context.fault(at(missing), 'accesskey and secretkey must be given together, or neither');
+  for (const { key, message } of s3Faults(s3)) {
+    // The schema has said it already: missing, or out of its bounds.
+    if (!context.isFaulted(at(key))) context.fault(at(key), message);
   }
   if (s3.keyid !== undefined && !s3.encrypt) {
     context.warn(at('keyid'), 'has no effect unless encrypt is true');
   }
-  const redirect = s3.redirectendpoint;
-  if (redirect !== undefined && !isSchemeAndHost(redirect)) {
-    context.fault(at('redirectendpoint'), 'must be SCHEME://HOST without path or query', redirect);
-  }
-}
-
-function isSchemeAndHost(text: string): boolean {
-  if (!isHttpUrl(text)) return false;
-  const { pathname, search, hash, username } = new URL(text);
-  return pathname === '/' && search === '' && hash === '' && username === '';
 }
 
 function checkCloudDrivers(context: RuleContext): void {
@@ -212,6 +186,6 @@ function checkProxy(context: RuleContext): void {
       if (context.isGiven(path)) context.warn(path, 'has no effect without proxy.remoteurl');
     }
   } else if (!isHttpUrl(remoteurl)) {
-    context.fault('proxy.remoteurl', 'must be an http or https URL', remoteurl);
+    context.fault('proxy.remoteurl', 'must be an http or https URL', maskedUrl(remoteurl));
   }
 }

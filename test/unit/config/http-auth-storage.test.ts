@@ -376,7 +376,7 @@ describe('s3', () => {
   test.each([
     ['region: us-west-1', 'storage.s3.bucket (line 2): is required'],
     ['bucket: b', 'storage.s3.region (line 2): no region parameter provided'],
-    ['bucket: b, region: moon', 'storage.s3.region (line 2): "moon" invalid region provided: moon'],
+    ['bucket: b, region: moon', 'storage.s3.region (line 2): invalid region provided: moon'],
     [
       `${good}, chunksize: 1024`,
       '"1024" must be a number between 5242880 and 5368709120 (inclusive)',
@@ -386,19 +386,24 @@ describe('s3', () => {
     [`${good}, secure: maybe`, '"maybe" must be true or false'],
     [`${good}, storageclass: COLD`, 'must be one of [NONE, STANDARD,'],
     [`${good}, objectacl: mine`, 'must be one of [private,'],
-    [`${good}, v4auth: false`, 'may be false only with a regionendpoint that is not AWS'],
+    [`${good}, v4auth: false`, 'v4auth: false is refused by AWS'],
+    [
+      'bucket: b, regionendpoint: "minio:9000", v4auth: false',
+      'storage.s3.v4auth (line 2): v4auth: false (signature version 2) is not supported',
+    ],
     [
       `${good}, accesskey: a`,
       'storage.s3.secretkey (line 2): accesskey and secretkey must be given together',
     ],
-    [`${good}, redirectendpoint: "https://h/path"`, 'must be SCHEME://HOST without path or query'],
+    [`${good}, redirectendpoint: "https://h/path"`, 'must be SCHEME://HOST, without user info'],
   ])('%s is a fault', (lines, fault) => {
     expect(faultsOf(s3(lines))).toEqual([expect.stringContaining(fault)]);
   });
 
   test.each([
     ['regionendpoint: "http://minio:9000"'],
-    ['regionendpoint: "minio:9000", v4auth: false'],
+    ['regionendpoint: "minio:9000"'],
+    ['region: eusc-de-east-1'],
     ['region: us-gov-east-1'],
     ['region: ap-southeast-3, storageclass: glacier_ir'],
   ])('%s is fine', (lines) => {

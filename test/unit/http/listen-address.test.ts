@@ -45,6 +45,11 @@ describe('http.addr and http.net', () => {
     ['[::1]', 'tcp', 'http.addr: [::1]: too many colons, write an IPv6 address as [::1]:5000'],
     ['[local]:1', 'tcp', 'http.addr: [local]:1: local is no IPv6 address'],
     ['', 'unix', 'http.addr: a unix socket needs a path'],
+    [
+      `/${'ü'.repeat(60)}`,
+      'unix',
+      `http.addr: /${'ü'.repeat(60)}: the path of a socket has at most 107 bytes`,
+    ],
     ['x:1', 'udp', 'http.addr: unknown address type udp, use tcp or unix'],
   ])('refuses %j on %s', (addr, net, message) => {
     expect(() => parseListenAddress(addr, net)).toThrow(
@@ -134,6 +139,14 @@ describe('unix sockets', () => {
         `file ${path} exists and is not a socket`,
       );
     }
+  });
+
+  it.each(['absent', 'file'])('says that the folder is not there when it is %s', async (name) => {
+    const path = join(folder, name, 'x.sock');
+    await expect(clearStaleSocket(path)).rejects.toMatchObject({
+      code: 'LISTEN_FAILED',
+      message: `cannot listen on ${path}: no such folder`,
+    });
   });
 
   it('has nothing to do where nothing is', async () => {

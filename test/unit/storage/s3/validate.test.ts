@@ -93,7 +93,7 @@ describe('what stops the start', () => {
     [
       'a redirect endpoint with a path',
       awsOptions({ redirectendpoint: 'https://cdn.example.com/x' }),
-      'must have neither a path nor a query',
+      'must be SCHEME://HOST, without user info, path or query',
     ],
   ])('%s', (_name, options, message) => {
     expect(() => validate(options)).toThrow(message);
