@@ -1,6 +1,7 @@
 /** Makes the blob descriptor cache that `storage.cache` asks for. */
 
-import type { Config } from './config/schema.ts';
+import { describeSection } from './config/describe.ts';
+import type { Config, OptionSchema } from './config/schema.ts';
 import type { Logger } from './observe/logger.ts';
 import type { Metrics } from './observe/metrics.ts';
 import {
@@ -8,11 +9,40 @@ import {
   inMemoryDescriptorCache,
   noDescriptorCache,
 } from './registry/descriptor-cache.ts';
+import type { RedisState } from './storage/cache/redis-cache.ts';
+import { redisOptions } from './storage/cache/redis-options.ts';
 
 export interface OpenCache {
   readonly descriptors: DescriptorCache;
+  /** Only when the cache is in Redis. */
+  readonly redis?: () => RedisState;
   close(): Promise<void>;
 }
+
+/** `redis` of `/debug/vars`, in Distribution's shape and with more; `undefined` when Redis is not configured. */
+export function redisVars(
+  { redis }: Config,
+  cache: OpenCache,
+): (() => Readonly<Record<string, unknown>>) | undefined {
+  if (redis.addrs.length === 0) {
+    return undefined;
+  }
+  const options = describeSection(redis, redisOptions as unknown as OptionSchema);
+  return () => {
+    const { open, commands, pendingClears } = cache.redis?.() ?? unusedRedis;
+    return {
+      Config: options,
+      // Distribution: open ones that are not idle. Each carries many commands here.
+      Active: Math.min(open, commands),
+      // Not in Distribution.
+      Open: open,
+      Commands: commands,
+      PendingDeletes: pendingClears,
+    };
+  };
+}
+
+const unusedRedis: RedisState = { open: 0, commands: 0, pendingClears: 0 };
 
 export async function createCache(
   config: Config,
@@ -55,5 +85,5 @@ async function createRedisCache(
     },
     logger,
   });
-  return { descriptors, close: () => descriptors.close() };
+  return { descriptors, redis: () => descriptors.state, close: () => descriptors.close() };
 }

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { AccessController } from './auth/access.ts';
 import { createAccessController } from './auth/create-access-controller.ts';
-import { createCache } from './compose-cache.ts';
+import { createCache, redisVars } from './compose-cache.ts';
 import {
   apiSettings,
   chosenDriver,
@@ -195,12 +195,14 @@ async function start(
     workers: () => workerState(workers, config.workers.queue, thread),
   });
   if (config.http.debug.addr !== undefined) {
+    const redis = redisVars(config, cache);
     const debug = new DebugServer({
       health,
       logger,
       vars: {
         notifications: () => notifications.vars(),
         proxy: () => proxy,
+        ...(redis === undefined ? {} : { redis }),
         longshore: () => ({
           workers: workers.state,
           storageThread: { pending: thread?.pending ?? 0, died: thread?.died ?? 0 },

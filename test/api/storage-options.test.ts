@@ -87,4 +87,71 @@ describeWith(['redis-server'], 'with the redis cache', () => {
     const digest = await api.pushBlob('repo', 'content');
     expect((await api.get(`/v2/repo/blobs/${digest}`)).text).toBe('content');
   });
+
+  interface RedisVars {
+    readonly Config: Readonly<Record<string, unknown>>;
+    readonly Active: number;
+    readonly Open: number;
+    readonly Commands: number;
+    readonly PendingDeletes: number;
+  }
+  interface Vars {
+    readonly registry: { readonly redis?: RedisVars };
+  }
+
+  /** `redis` of `/debug/vars`, of each process; as text too. */
+  async function redisVars(
+    registry: RunningRegistry,
+  ): Promise<{ text: string; redis: (RedisVars | undefined)[] }> {
+    const [, port] = /debug server listening 127\.0\.0\.1:(\d+)/.exec(registry.log()) ?? [];
+    const text = await (await fetch(`http://127.0.0.1:${port}/debug/vars`)).text();
+    const vars = JSON.parse(text) as Vars | { readonly processes: { readonly vars: Vars }[] };
+    const each = 'processes' in vars ? vars.processes.map((process) => process.vars) : [vars];
+    return { text, redis: each.map(({ registry: { redis } }) => redis) };
+  }
+
+  it.each([1, 2])('%i processes show their redis in /debug/vars, secrets masked', async (count) => {
+    const redis = await startRedis(['--requirepass', 'hunter2']);
+    undo.push(() => redis.kill());
+    const { registry, api } = await start({
+      storage: { cache: { blobdescriptor: 'redis' } },
+      redis: { addrs: [redis.addr], password: 'hunter2', db: 3, dialtimeout: '500ms' },
+      http: { addr: '127.0.0.1:0', processes: count, debug: { addr: '127.0.0.1:0' } },
+    });
+    const expected = {
+      Config: expect.objectContaining({
+        addrs: [redis.addr],
+        db: 3,
+        password: '***',
+        dialtimeout: '500ms',
+        tls: { rootcas: [], clientcas: [] },
+      }),
+      Active: 0,
+      Open: 1,
+      Commands: 0,
+      PendingDeletes: 0,
+    };
+    await expect
+      .poll(async () => (await redisVars(registry)).redis, { timeout: 10_000 })
+      .toEqual(Array.from({ length: count }, () => expected));
+    expect((await redisVars(registry)).text).not.toContain('hunter2');
+    const digest = await api.pushBlob('repo', 'content');
+    await redis.kill();
+    expect((await api.delete(`/v2/repo/blobs/${digest}`)).status).toBe(202);
+    const after = (await redisVars(registry)).redis;
+    expect(after.map((each) => each?.PendingDeletes ?? 0).reduce((a, b) => a + b)).toBe(1);
+    await expect
+      .poll(async () => (await redisVars(registry)).redis.map((each) => each?.Open))
+      .toEqual(Array.from({ length: count }, () => 0));
+  });
+
+  it('/debug/vars has redis when it is configured but unused, and not otherwise', async () => {
+    const http = { addr: '127.0.0.1:0', debug: { addr: '127.0.0.1:0' } };
+    const unused = await start({ redis: { addrs: ['127.0.0.1:1'] }, http });
+    expect((await redisVars(unused.registry)).redis).toEqual([
+      expect.objectContaining({ Active: 0, Open: 0 }),
+    ]);
+    const without = await start({ http });
+    expect((await redisVars(without.registry)).redis).toEqual([undefined]);
+  });
 });

@@ -7,6 +7,7 @@
  *   blobs::<digest>                      hash: digest, size, mediatype
  */
 
+import { Cluster } from 'ioredis';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from '../../observe/logger.ts';
 import { type Digest, tryParseDigest } from '../../oci/digest.ts';
@@ -47,6 +48,15 @@ const maxPendingClears = 10_000;
 /** Commands under way at a time; beyond it storage is asked. */
 const maxInFlight = 10_000;
 
+export interface RedisState {
+  /** Connections that take commands. */
+  readonly open: number;
+  /** Lookups, stores and deletes under way. */
+  readonly commands: number;
+  /** Deletes that Redis has not heard of yet. */
+  readonly pendingClears: number;
+}
+
 interface Entry {
   readonly name: RepositoryName;
   readonly digest: Digest;
@@ -71,6 +81,17 @@ export class RedisDescriptorCache {
   /** Deletes that Redis has not heard of yet. */
   get pendingClears(): number {
     return this.#pendingClears.size;
+  }
+
+  /** For `/debug/vars`. */
+  get state(): RedisState {
+    const client = this.#client;
+    const connections = client instanceof Cluster ? client.nodes() : [client];
+    return {
+      open: connections.filter(({ status }) => status === 'ready').length,
+      commands: this.#inFlight,
+      pendingClears: this.#pendingClears.size,
+    };
   }
 
   async get(name: RepositoryName, digest: Digest): Promise<BlobFacts | undefined> {

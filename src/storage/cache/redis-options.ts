@@ -116,6 +116,9 @@ export const redisOptions = Type.Object(
       { description: 'TLS to the servers.' },
     ),
   },
-  { description: 'Redis, for the blob descriptor cache.' },
+  {
+    description:
+      'Redis, for the blob descriptor cache; used with `storage.cache.blobdescriptor: redis`.',
+  },
 );
 export type RedisOptions = Static<typeof redisOptions>;

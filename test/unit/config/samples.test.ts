@@ -35,6 +35,24 @@ describe('each sample', () => {
     },
   );
 
+  test('s3-redis.yml asks for what its name says', () => {
+    const { redis, storage } = loaded(readFileSync(new URL('s3-redis.yml', samples), 'utf8'));
+    expect(storage.s3?.bucket).toBe('my-registry');
+    expect([storage.cache.blobdescriptor, redis.addrs]).toEqual([
+      'redis',
+      ['redis.example.com:6379'],
+    ]);
+  });
+
+  test('that speaks of parts not in this version is refused, and no other is', () => {
+    const texts = names.map(
+      (name) => [name, readFileSync(new URL(name, samples), 'utf8')] as const,
+    );
+    const speaking = texts.filter(([, text]) => /not (part of|in) this version/i.test(text));
+    const refused = texts.filter(([, text]) => !load(text).ok);
+    expect(speaking).toEqual(refused);
+  });
+
   test('pull-through.yml is refused for the one part that is not built', async () => {
     const path = new URL('pull-through.yml', samples).pathname;
     const result = await loadConfig({ path, env: {}, strict: true });
@@ -76,7 +94,7 @@ describe('the examples of the configuration document', () => {
   });
 
   test('the long example without those parts loads', () => {
-    let text = oneOfEach('s3').replace('blobdescriptor: redis', 'blobdescriptor: inmemory');
+    let text = oneOfEach('s3');
     for (const name of ['proxy', 'middleware']) text = without(text, name);
     const config = loaded(text);
     expect(config.storage.s3?.regionendpoint).toBe('http://myobjects.local');
