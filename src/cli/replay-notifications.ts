@@ -1,9 +1,12 @@
 /** `longshore notifications replay`: queues dead letters again, beside a running registry or without one. */
 
+import type { Config } from '../config/schema.ts';
+import { errorText } from '../errors.ts';
 import { listDeadLetters } from '../notifications/dead-letters.ts';
 import { endpointKeys } from '../notifications/endpoint-vars.ts';
 import { spoolDirectory } from '../notifications/notifications.ts';
 import { replayDeadLetters } from '../notifications/replay.ts';
+import { assertFolder } from './assert-folder.ts';
 import { loadConfiguration } from './load-configuration.ts';
 import { ExitCode } from './usage.ts';
 
@@ -23,6 +26,11 @@ export async function replayNotifications(request: {
     return failed(
       'longshore: this configuration keeps no notifications: set notifications.spool.directory',
     );
+  }
+  try {
+    await assertSpool(loaded.config);
+  } catch (error) {
+    return failed(`longshore: ${errorText(error)}`);
   }
   if (request.isList) {
     const files = await listDeadLetters(directory);
@@ -75,4 +83,15 @@ function namesOf(
 function failed(line: string): number {
   process.stderr.write(`${line}\n`);
   return ExitCode.failed;
+}
+
+/** A spool folder that the configuration names must be there; below the root directory it may not have been made yet. */
+async function assertSpool({ notifications, storage }: Config): Promise<void> {
+  const { directory } = notifications.spool;
+  const root = storage.filesystem?.rootdirectory;
+  if (directory !== undefined) {
+    await assertFolder('notifications.spool.directory', directory);
+  } else if (root !== undefined) {
+    await assertFolder('storage.filesystem.rootdirectory', root);
+  }
 }

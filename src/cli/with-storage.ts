@@ -7,6 +7,7 @@ import { errorText } from '../errors.ts';
 import { createLogging } from '../observe/create-logging.ts';
 import type { RegistryContext } from '../registry/context.ts';
 import { version } from '../version.ts';
+import { assertFolder } from './assert-folder.ts';
 import { loadConfiguration } from './load-configuration.ts';
 import { ExitCode } from './usage.ts';
 
@@ -34,6 +35,10 @@ export async function withStorage(command: StorageCommand): Promise<number> {
   let storage: OpenedStorage | undefined;
   try {
     const { withWorkers } = command;
+    const root = config.storage.filesystem?.rootdirectory;
+    if (root !== undefined) {
+      await assertFolder('storage.filesystem.rootdirectory', root);
+    }
     storage = await openStorage(config, logging.logger, { withWorkers });
     return await command.run(storage.context, config);
   } catch (error) {

@@ -1,7 +1,7 @@
 /** The commands on stored data, as operators run them, on data that the registry and Distribution have written. */
 
 import { execFile } from 'node:child_process';
-import { cp, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -28,8 +28,8 @@ let tagged: string;
 
 const repositories = '/docker/registry/v2/repositories';
 
-async function configFor(root: string): Promise<string> {
-  const file = `${root}.yml`;
+async function configFor(beside: string, root = beside): Promise<string> {
+  const file = `${beside}.yml`;
   const config = {
     version: 0.1,
     log: { level: 'info' },
@@ -108,6 +108,52 @@ const blobFile = (digest: string): string => {
   const hex = digest.slice('sha256:'.length);
   return join(root(), 'docker/registry/v2/blobs/sha256', hex.slice(0, 2), hex, 'data');
 };
+
+describe.each([
+  [['garbage-collect', '-m']],
+  [['verify']],
+  [['verify', '--json', '--repair']],
+  [['reindex']],
+  [['notifications', 'replay']],
+  [['notifications', 'replay', '--list']],
+])('longshore %j', (command) => {
+  it.each(['absent', 'file/absent'])(
+    'fails when the root directory is not there: %s',
+    async (at) => {
+      await writeFile(join(folder.path, 'file'), '');
+      const config = await configFor(join(folder.path, 'data'), join(folder.path, at));
+      const { code, stdout, stderr } = await runLongshore([...command, config]);
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr).toBe(
+        `longshore: storage.filesystem.rootdirectory: there is no folder ${join(folder.path, at)}; mistyped, or is its volume not mounted?\n`,
+      );
+      expect(await readdir(folder.path)).not.toContain('absent');
+    },
+  );
+
+  it('succeeds on a root directory that is empty, as that of a new registry', async () => {
+    await mkdir(join(folder.path, 'new'));
+    const config = await configFor(join(folder.path, 'new'));
+    expect(await runLongshore([...command, config])).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+it.each([[['replay']], [['replay', '--list']]])(
+  'longshore notifications %j fails when the spool folder it is told of is not there',
+  async (command) => {
+    const spool = join(folder.path, 'spool');
+    const config = `${root()}.yml`;
+    await writeFile(
+      config,
+      `version: 0.1\nstorage: inmemory\nnotifications: {spool: {directory: ${spool}}}\n`,
+    );
+    const { code, stderr } = await runLongshore(['notifications', ...command, config]);
+    expect([code, stderr]).toEqual([
+      1,
+      `longshore: notifications.spool.directory: there is no folder ${spool}; mistyped, or is its volume not mounted?\n`,
+    ]);
+  },
+);
 
 describe('longshore garbage-collect', () => {
   it('removes what was deleted, logs it to stderr and ends with 0', async () => {

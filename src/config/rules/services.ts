@@ -3,8 +3,8 @@
 import { errorText } from '../../errors.ts';
 import { tryParseHostPort, tryParseServer } from '../../observe/host-port.ts';
 import { compileGoRegExp } from '../../options/go-regexp.ts';
+import { maskedUrl } from '../../options/masked-url.ts';
 import type { Secret } from '../../options/secret.ts';
-import { maskedUrl } from '../../web-request.ts';
 import { suggestion } from '../suggest.ts';
 import { isHeaderName, isHeaderValue, isHttpUrl, type RuleContext } from './context.ts';
 

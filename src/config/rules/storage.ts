@@ -1,7 +1,7 @@
 /** Rules of the `storage`, `redis` and `proxy` sections. */
 
+import { maskedUrl } from '../../options/masked-url.ts';
 import { s3Faults } from '../../storage/drivers/s3/check-options.ts';
-import { maskedUrl } from '../../web-request.ts';
 import { formatOrigin } from '../faults.ts';
 import { isNull, rawAt, scalarValue } from '../raw.ts';
 import { driverKeys } from '../schema.ts';
