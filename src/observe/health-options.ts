@@ -44,7 +44,10 @@ export const healthOptions = Type.Object(
     http: list(
       Type.Object(
         {
-          uri: text({ description: 'URL asked with HEAD.' }),
+          uri: text({
+            description:
+              'URL asked with HEAD, redirects followed; user info in it is sent as Basic credentials.',
+          }),
           headers: mapOf(
             list(secret({ description: 'Header value.' }), {
               description: 'Values of one header.',

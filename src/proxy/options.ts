@@ -37,6 +37,6 @@ export const proxyOptions = Type.Object(
       default: 300_000,
     }),
   },
-  { description: 'Pull-through cache.' },
+  { description: 'Pull-through cache. Not in this version: `remoteurl` is refused at start.' },
 );
 export type ProxyOptions = Static<typeof proxyOptions>;

@@ -54,6 +54,6 @@ export const azureOptions = Type.Object(
       default: false,
     }),
   },
-  { description: 'Microsoft Azure Blob Storage.' },
+  { description: 'Microsoft Azure Blob Storage. Not in this version: refused at start.' },
 );
 export type AzureOptions = Static<typeof azureOptions>;

@@ -30,6 +30,6 @@ export const gcsOptions = Type.Object(
     }),
     useragent: optional(text({ description: 'User agent of requests.' })),
   },
-  { description: 'Google Cloud Storage.' },
+  { description: 'Google Cloud Storage. Not in this version: refused at start.' },
 );
 export type GcsOptions = Static<typeof gcsOptions>;
