@@ -217,6 +217,8 @@ function http1Sink(
       response.write(body === '' ? Buffer.alloc(0) : body, (error) => {
         isFlushed = !error;
       });
+      // A write that has no body to send, as to HEAD, leaves the head unsent too.
+      response.flushHeaders();
       void linger(request).then(() => response.end());
     },
     async beforeEnd(): Promise<void> {

@@ -4,14 +4,12 @@
  */
 
 import type { IncomingMessage } from 'node:http';
+import { lingerBytes, lingerMs } from '../src/http/linger.ts';
 
 /** Rests up to this size are read away to keep the connection, as by the native front end. */
 const keepBytes = 1024 * 1024;
 /** How long a chunked body may take to turn out to be small. */
 const keepMs = 100;
-/** How much, and for how long, a connection about to close still takes in: closing at once would reset the answer. */
-const lingerBytes = 4 * 1024 * 1024;
-const lingerMs = 1_000;
 
 /** True when the connection may live on: Node then reads the known, small rest away. */
 export function isWorthDraining(request: IncomingMessage): boolean {

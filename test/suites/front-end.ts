@@ -4,7 +4,9 @@
  */
 
 import { randomBytes } from 'node:crypto';
+import { stat } from 'node:fs/promises';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createBufferPool } from '../../src/http/buffer-pool.ts';
@@ -12,6 +14,7 @@ import type {
   BufferPool,
   FrontEnd,
   FrontEndLimits,
+  Reply,
   RequestHandler,
 } from '../../src/http/exchange.ts';
 import { call, keepAliveAgent, readMessage } from '../support/http-call.ts';
@@ -24,6 +27,7 @@ import {
   sha256,
   text,
 } from '../support/scripted-handler.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 
 export interface FrontEndAbilities {
   /** Serves HTTP/1.0 clients. uWS answers them 505. */
@@ -399,6 +403,77 @@ export function describeFrontEnd(
       expect(reply.headers.connection).toBe('close');
       expect((await readMessage(reply)).toString()).toBe('refused');
       outgoing.destroy();
+    });
+
+    describe.each([
+      ['with its length', `Content-Length: ${8 * mebibyte}`],
+      ['in chunks', 'Transfer-Encoding: chunked'],
+      ['with doubtful framing', 'Transfer-Encoding: gzip, chunked'],
+    ])('a large upload %s that is refused', (_, framing) => {
+      const isRefusedBefore = framing.includes('gzip');
+      const open = async (method: string, path: string): Promise<RawConnection> => {
+        const connection = await RawConnection.open(running.port);
+        connection.send(`${method} ${path} HTTP/1.1\r\nHost: x\r\n${framing}\r\n\r\n`);
+        return connection;
+      };
+      const piece = framing.includes('chunked')
+        ? Buffer.concat([
+            Buffer.from('100000\r\n'),
+            Buffer.alloc(mebibyte, 'q'),
+            Buffer.from('\r\n'),
+          ])
+        : Buffer.alloc(mebibyte, 'q');
+      const end = framing.includes('chunked') ? '0\r\n\r\n' : '';
+      /** Whether the reply is there as the handler gave it. */
+      const expectWhole = (said: string, endsWith: string): void => {
+        const [head = '', body] = said.split('\r\n\r\n');
+        expect(head).toMatch(isRefusedBefore ? /^HTTP\/1\.1 501 / : /^HTTP\/1\.1 403 /);
+        expect(head).toMatch(/\r\nConnection: close(\r\n|$)/i);
+        expect(head).toMatch(/\r\nDate: /i);
+        const length = /\r\nContent-Length: (\d+)/i.exec(head)?.[1];
+        if (endsWith === 'HEAD') {
+          expect([length, body]).toEqual(['7', '']);
+        } else {
+          expect(Number(length)).toBe(body?.length);
+          expect(body?.endsWith(isRefusedBefore ? '}\n' : endsWith)).toBe(true);
+        }
+      };
+      const large = 'x'.repeat(300_000);
+      const replies: [method: string, path: string, reply: Reply, end: string][] = [
+        ['PUT', '/no-text', text(403, 'refused'), 'refused'],
+        ['PUT', '/no-nothing', { status: 403, headers: [] }, ''],
+        ['PUT', '/no-large', text(403, large), large],
+        ['HEAD', '/no-head', { status: 403, headers: [['Content-Length', '7']] }, 'HEAD'],
+      ];
+      for (const [method, path, reply, endsWith] of replies) {
+        if (isRefusedBefore && path !== '/no-text') continue;
+
+        it(`gives ${path} to a client that reads when all is sent`, async () => {
+          running.handler.on(path, () => reply);
+          const connection = await open(method, path);
+          connection.socket.pause();
+          for (let sent = 0; sent < 8; sent += 1) {
+            connection.send(piece);
+          }
+          const startMs = performance.now();
+          await new Promise((resolve) => connection.socket.write(end, resolve));
+          connection.socket.resume();
+          expectWhole(await connection.closed(), endsWith);
+          expect(performance.now() - startMs).toBeLessThan(5_000);
+        });
+
+        it(`gives ${path} at once to a client that stops sending, and closes soon`, async () => {
+          running.handler.on(path, () => reply);
+          const connection = await open(method, path);
+          connection.send(piece);
+          connection.send(piece);
+          const startMs = performance.now();
+          await connection.until(/\r\n\r\n/);
+          expect(performance.now() - startMs).toBeLessThan(800);
+          expectWhole(await connection.closed(), endsWith);
+          expect(performance.now() - startMs).toBeLessThan(5_000);
+        });
+      }
     });
 
     itIf(abilities.http10)('serves HTTP/1.0 and closes', async () => {
@@ -811,6 +886,21 @@ export function describeFrontEnd(
       expect(await connection.closed()).toBe('');
       await aborted.promise;
       await handler.finishOf('/endless');
+    });
+
+    it.each([0o022, 0o007, 0o077])('leaves a unix socket to the umask: %i', async (umask) => {
+      const { frontEnd } = await run();
+      const folder = await tempFolder();
+      const path = join(folder.path, 'registry.sock');
+      const before = process.umask(umask);
+      try {
+        await frontEnd.listen({ kind: 'unix', path });
+      } finally {
+        process.umask(before);
+      }
+      expect((await stat(path)).mode & 0o777).toBe(0o777 & ~umask);
+      await frontEnd.close(0);
+      await folder.remove();
     });
 
     it('says in one line that an address is in use', async () => {

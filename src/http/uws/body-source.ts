@@ -19,7 +19,7 @@ const maxReadyPieces = 1;
 const maxUnaskedBytes = 128 * 1024;
 /** How long a waiting reader's bytes gather before a part-filled buffer goes out. A fast upload fills one sooner. */
 const gatherMs = 5;
-/** Unwanted bytes read and dropped before the socket is paused for good. */
+/** Unwanted bytes read and dropped before the socket is paused. */
 export const maxDiscardBytes: number = 1024 * 1024;
 
 interface Waiter {
@@ -55,6 +55,7 @@ export class UwsBody implements RequestBody {
   #failure: unknown;
   #isDiscarding = false;
   #discardedBytes = 0;
+  #discardLimitBytes = maxDiscardBytes;
 
   constructor(res: UwsResponse, sizeBytes: number | undefined, pool: BufferPool) {
     this.#res = res;
@@ -148,12 +149,10 @@ export class UwsBody implements RequestBody {
     this.onSettled = undefined;
   }
 
-  /** Stops the socket for good, before a reply that ends the connection. */
-  stop(): void {
-    if (!this.isPaused && !this.#isClosed) {
-      this.isPaused = true;
-      this.#res.pause();
-    }
+  /** Drops more of a cancelled body, for a connection that is about to close. */
+  dropMore(maxBytes: number): void {
+    this.#discardLimitBytes = this.#discardedBytes + maxBytes;
+    this.#steer();
   }
 
   #receive(chunk: ArrayBuffer, isLast: boolean): void {
@@ -318,7 +317,7 @@ export class UwsBody implements RequestBody {
       return;
     }
     const isTooMuch = this.#isDiscarding
-      ? this.#discardedBytes > maxDiscardBytes
+      ? this.#discardedBytes > this.#discardLimitBytes
       : this.#isHeld || this.#overflow.length > 0 || this.#ready.length >= maxReadyPieces;
     if (isTooMuch !== this.isPaused) {
       this.isPaused = isTooMuch;

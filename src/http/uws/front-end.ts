@@ -16,6 +16,7 @@ import type {
   RequestBody,
   RequestHandler,
 } from '../exchange.ts';
+import { lingerBytes, lingerMs } from '../linger.ts';
 import { emptyBody, maxDiscardBytes, UwsBody } from './body-source.ts';
 import { ConnectionWatch } from './connection-watch.ts';
 import { UwsExchange } from './exchange.ts';
@@ -23,7 +24,14 @@ import { KeepAwake } from './keep-awake.ts';
 import { type Listener, openListener } from './listen.ts';
 import { OnlyPeer } from './only-peer.ts';
 import { type HeaderFault, readRequestHeaders } from './request-headers.ts';
-import { dropReply, isOneShot, sendOneShot, sendStream } from './send-reply.ts';
+import {
+  dropReply,
+  isOneShot,
+  type Sent,
+  sendHeld,
+  sendOneShot,
+  sendStream,
+} from './send-reply.ts';
 import type { Uws, UwsApp, UwsRequest, UwsResponse } from './types.ts';
 
 /** How long an unwanted chunked body may take to end before the reply goes out and closes the connection. */
@@ -116,7 +124,7 @@ class UwsFrontEnd implements FrontEnd {
     this.#watch.onRequest();
     const { lines, bodyBytes, fault } = readRequestHeaders(req, limits.maxHeaderBytes);
     if (fault !== undefined) {
-      this.#refuse(res, fault);
+      this.#refuse(res, req, fault, bodyBytes !== 0);
       return;
     }
     const upload = bodyBytes === 0 ? undefined : new UwsBody(res, bodyBytes, pool);
@@ -169,18 +177,19 @@ class UwsFrontEnd implements FrontEnd {
 
   async #send(exchange: UwsExchange, reply: Reply, isCutAfter: boolean): Promise<number> {
     const { res, method, upload } = exchange;
-    if (isOneShot(reply, method)) {
+    if (isOneShot(reply, method) && !isCutAfter) {
       let sentBytes = 0;
-      const toSend = isCutAfter ? withConnectionClose(reply) : reply;
       upload?.release();
       exchange.isAnswered = true;
       res.cork(() => {
-        sentBytes = sendOneShot(res, method, toSend, this.#isClosing && !isCutAfter);
+        sentBytes = sendOneShot(res, method, reply, this.#isClosing);
       });
       return sentBytes;
     }
     this.#keepAwake.add(exchange);
-    const { bytes, failure } = await sendStream(exchange, reply, this.#isClosing || isCutAfter);
+    const { bytes, failure } = isCutAfter
+      ? await sendLast(exchange, reply)
+      : await sendStream(exchange, reply, this.#isClosing ? 'closes' : 'goes on');
     if (failure !== undefined) {
       this.#parts.logger.warn('reply cut short: its source failed', {
         path: exchange.path,
@@ -192,8 +201,7 @@ class UwsFrontEnd implements FrontEnd {
 
   /**
    * Deals with what the client still sends of a body that the handler did not read to its end. A little is read and
-   * dropped, so that the connection can go on. For more, the socket is paused: the client gets the reply, uWS closes
-   * the connection 10 s later, and no reset overtakes the reply as it would if we closed at once.
+   * dropped, so that the connection can go on.
    *
    * @returns true when the connection must not be used again.
    */
@@ -204,17 +212,13 @@ class UwsFrontEnd implements FrontEnd {
     }
     upload.cancel();
     const { missingBytes } = upload;
-    if (missingBytes !== undefined) {
-      if (missingBytes <= maxDiscardBytes) {
-        return false;
-      }
-    } else if (await completesWithin(upload, exchange, discardWaitMs)) {
-      return false;
+    if (this.#isClosing) {
+      // This reply ends the connection, whatever comes.
+      return true;
     }
-    if (!exchange.isGone) {
-      upload.stop();
-    }
-    return true;
+    return missingBytes === undefined
+      ? !(await completesWithin(upload, exchange, discardWaitMs))
+      : missingBytes > maxDiscardBytes;
   }
 
   #finish(exchange: UwsExchange, reply: Reply, sentBytes: number): void {
@@ -236,15 +240,20 @@ class UwsFrontEnd implements FrontEnd {
    * Answers a turn later: a reply at once would let the add-on go on to a request hidden behind this one in the bytes
    * it already has. While this one is unanswered it closes the connection instead.
    */
-  #refuse(res: UwsResponse, fault: HeaderFault): void {
+  #refuse(res: UwsResponse, req: UwsRequest, fault: HeaderFault, hasBody: boolean): void {
     this.#parts.logger.debug('request refused', { reason: fault.message });
-    let isGone = false;
-    res.onAborted(() => {
-      isGone = true;
-    });
+    const reply = envelope(fault.status, fault.code, fault.message);
+    const upload = hasBody ? new UwsBody(res, undefined, this.#parts.pool) : undefined;
+    const exchange = new UwsExchange(res, req, [], undefined, upload, this.#noBody);
+    res.onAborted(() => exchange.markGone());
     setImmediate(() => {
-      if (!isGone) {
-        const reply = envelope(fault.status, fault.code, fault.message);
+      upload?.cancel();
+      if (exchange.isGone) {
+        return;
+      }
+      if (upload !== undefined) {
+        void sendLast(exchange, reply);
+      } else {
         res.cork(() => sendOneShot(res, 'GET', reply, true));
       }
     });
@@ -266,13 +275,25 @@ function envelope(status: number, code: string, message: string): Reply {
   };
 }
 
-function withConnectionClose(reply: Reply): Reply {
-  return { ...reply, headers: [...reply.headers, ['Connection', 'close']] };
+/** Sends a reply to a client that still sends, drops what comes for a while, and closes the connection. */
+async function sendLast(exchange: UwsExchange, reply: Reply): Promise<Sent> {
+  const sent = await sendHeld(exchange, reply);
+  const { upload } = exchange;
+  if (upload !== undefined && !exchange.isGone) {
+    upload.dropMore(lingerBytes);
+    await completesWithin(upload, exchange, lingerMs);
+  }
+  exchange.cut(new ClientGoneError('the rest of the body is not wanted'));
+  return sent;
 }
 
 /** Waits for the rest of an unwanted body, unless it proves long or the client slow. */
 function completesWithin(upload: UwsBody, exchange: UwsExchange, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
+    if (upload.isComplete) {
+      resolve(true);
+      return;
+    }
     const settle = (): void => {
       clearTimeout(timer);
       upload.onSettled = undefined;

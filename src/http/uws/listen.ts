@@ -2,6 +2,7 @@
  * Opens listeners of a uWS app, and finds out why one did not open: the add-on itself only says "no".
  */
 
+import { chmod } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { CodedError } from '../../errors.ts';
 import type { BoundAddress, ListenAddress } from '../exchange.ts';
@@ -61,6 +62,8 @@ async function listenUnix(app: UwsApp, path: string): Promise<Listener> {
   if (socket === false) {
     throw listenFailure({ kind: 'unix', path }, await whyNotListening({ path }));
   }
+  // The add-on leaves it to its owner alone; Distribution, Node and what operators set up go by the umask.
+  await chmod(path, 0o777 & ~process.umask());
   return { socket, bound: { text: path, port: 0 } };
 }
 

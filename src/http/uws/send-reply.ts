@@ -12,6 +12,8 @@ import type { UwsResponse } from './types.ts';
 /** Larger bodies wait for the client piece by piece, since uWS would copy what the socket does not take. */
 const maxOneShotBytes = 64 * 1024;
 
+const nothing = new Uint8Array(0);
+
 const lineBreak = /[\r\n]/;
 const lineBreaks = /[\r\n]+/g;
 
@@ -64,20 +66,27 @@ export function sendOneShot(
 }
 
 function sendWithoutBody(res: UwsResponse, method: string, reply: Reply, isLast: boolean): void {
-  dropReply(reply);
-  writeHead(res, reply, isLast);
-  // Not endWithoutBody(length): it leaves the response open, and the connection's next request is then cut off.
-  const length = reply.status === 204 ? undefined : headLength(reply, method);
-  if (length !== undefined) {
-    res.writeHeader('Content-Length', length);
-  }
+  writeBodilessHead(res, method, reply, isLast);
   if (isLast) {
     res.writeHeader('Connection', 'close');
   }
   res.endWithoutBody();
 }
 
+function writeBodilessHead(res: UwsResponse, method: string, reply: Reply, isLast: boolean): void {
+  dropReply(reply);
+  writeHead(res, reply, isLast);
+  // Not endWithoutBody(length): it leaves the response open, and the connection's next request is then cut off.
+  const length = isBodiless(method, reply.status) ? headLength(reply, method) : '0';
+  if (length !== undefined) {
+    res.writeHeader('Content-Length', length);
+  }
+}
+
 function headLength(reply: Reply, method: string): string | undefined {
+  if (reply.status === 204) {
+    return undefined;
+  }
   for (const [name, value] of reply.headers) {
     if (isContentLength(name)) {
       return value;
@@ -124,14 +133,36 @@ export interface Sent {
   readonly failure: unknown;
 }
 
+/** What happens to the connection after a reply; `held`: the response stays open for whoever closes the connection. */
+export type Afterwards = 'goes on' | 'closes' | 'held';
+
+/**
+ * Sends a whole reply, and has uWS believe that more is to come: a response that it takes for finished can be neither
+ * read from nor closed. The caller closes the connection.
+ */
+export async function sendHeld(exchange: UwsExchange, reply: Reply): Promise<Sent> {
+  const { res, method } = exchange;
+  const isEmpty = isBodiless(method, reply.status) || sizeOf(reply) === 0;
+  if (!isEmpty) {
+    return await sendStream(exchange, reply, 'held');
+  }
+  res.cork(() => {
+    writeBodilessHead(res, method, reply, true);
+    res.writeHeader('Date', new Date().toUTCString());
+    // uWS writes a value as it is: this one's line break ends the head, which only `end` would do otherwise.
+    res.writeHeader('Connection', 'close\r\n');
+  });
+  return { bytes: 0, failure: undefined };
+}
+
 /** Sends a body piece by piece, holding one piece at a time; resolves when all is sent or the connection is gone. */
 export async function sendStream(
   exchange: UwsExchange,
   reply: Reply,
-  isLast: boolean,
+  afterwards: Afterwards,
 ): Promise<Sent> {
   const { source, sizeBytes } = sourceOf(reply);
-  const sender = new StreamSender(exchange, reply, sizeBytes, isLast);
+  const sender = new StreamSender(exchange, reply, sizeBytes, afterwards);
   exchange.onGone = () => {
     source.cancel(exchange.goneReason);
     sender.release();
@@ -163,6 +194,10 @@ export async function sendStream(
   return { bytes: sender.sentBytes, failure };
 }
 
+function sizeOf(reply: Reply): number {
+  return 'sizeBytes' in reply ? reply.sizeBytes : Buffer.byteLength(reply.body ?? '');
+}
+
 function sourceOf(reply: Reply): { readonly source: ByteSource; readonly sizeBytes: number } {
   if ('sizeBytes' in reply) {
     return { source: reply.body, sizeBytes: reply.sizeBytes };
@@ -177,16 +212,16 @@ class StreamSender {
   readonly #exchange: UwsExchange;
   readonly #reply: Reply;
   readonly #sizeBytes: number;
-  readonly #isLast: boolean;
+  readonly #afterwards: Afterwards;
   #hasHead = false;
   #rest: Uint8Array | undefined;
   #release: (() => void) | undefined;
 
-  constructor(exchange: UwsExchange, reply: Reply, sizeBytes: number, isLast: boolean) {
+  constructor(exchange: UwsExchange, reply: Reply, sizeBytes: number, afterwards: Afterwards) {
     this.#exchange = exchange;
     this.#reply = reply;
     this.#sizeBytes = sizeBytes;
-    this.#isLast = isLast;
+    this.#afterwards = afterwards;
     exchange.res.onWritable(() => this.#onWritable());
   }
 
@@ -232,12 +267,11 @@ class StreamSender {
     res.cork(() => {
       if (!this.#hasHead) {
         this.#hasHead = true;
-        writeHead(res, this.#reply, this.#isLast);
-        if (this.#isLast) {
-          res.writeHeader('Connection', 'close');
-        }
+        this.#writeHead(res);
       }
-      const [accepted, done] = res.tryEnd(rest, this.#sizeBytes);
+      // uWS takes a response for finished once it has sent the total named in that very call.
+      const isHeld = this.#afterwards === 'held';
+      const [accepted, done] = res.tryEnd(rest, isHeld ? this.#sizeBytes + 1 : this.#sizeBytes);
       isAccepted = accepted || done;
       const takenBytes = isAccepted ? rest.length : res.getWriteOffset() - this.sentBytes;
       if (takenBytes > 0) {
@@ -247,5 +281,17 @@ class StreamSender {
       this.#rest = isAccepted ? undefined : rest.subarray(takenBytes);
     });
     return isAccepted;
+  }
+
+  #writeHead(res: UwsResponse): void {
+    const isLast = this.#afterwards !== 'goes on';
+    writeHead(res, this.#reply, isLast);
+    if (isLast) {
+      res.writeHeader('Connection', 'close');
+    }
+    if (this.#afterwards === 'held') {
+      // The first call writes Content-Length.
+      res.tryEnd(nothing, this.#sizeBytes);
+    }
   }
 }
