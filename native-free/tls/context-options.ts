@@ -109,10 +109,15 @@ export function clientRefusal(
   options: Pick<TlsOptions, 'clientauth' | 'clientcas'>,
   socket: TLSSocket,
 ): string | undefined {
-  if (options.clientcas.length === 0 || options.clientauth === 'request-client-cert') {
+  if (options.clientcas.length === 0) {
     return undefined;
   }
+  // Asked in every mode: it also clears OpenSSL's error of a signature that does not fit, which the connection's next
+  // read would else take for its own.
   const hasCertificate = Object.keys(socket.getPeerCertificate()).length > 0;
+  if (options.clientauth === 'request-client-cert') {
+    return undefined;
+  }
   if (options.clientauth === 'require-any-client-cert') {
     return hasCertificate ? undefined : 'no client certificate';
   }

@@ -15,6 +15,8 @@ export interface Pair {
 export interface Authority extends Pair {
   /** @param addresses  IPs beside 127.0.0.1 that the certificate is good for. */
   issue(name: string, use?: 'server' | 'client', addresses?: readonly string[]): Promise<Pair>;
+  /** A certificate without extensions, as older tools make it: nothing in it but the name tells who issued it. */
+  issueBare(name: string): Promise<Pair>;
 }
 
 export async function anAuthority(folder: string, name: string): Promise<Authority> {
@@ -38,6 +40,19 @@ export async function anAuthority(folder: string, name: string): Promise<Authori
         ...['-addext', `subjectAltName=${names.join()}`],
         ...['-addext', `extendedKeyUsage=${use}Auth`, '-addext', 'basicConstraints=CA:FALSE'],
         ...['-keyout', pair.key, '-out', pair.certificate],
+      ]);
+      return pair;
+    },
+    async issueBare(leaf: string): Promise<Pair> {
+      const pair = { certificate: join(folder, `${leaf}.crt`), key: join(folder, `${leaf}.key`) };
+      const request = join(folder, `${leaf}.csr`);
+      await openssl([
+        ...['req', '-new', '-newkey', 'rsa:2048', '-nodes', '-subj', `/CN=${leaf}`],
+        ...['-keyout', pair.key, '-out', request],
+      ]);
+      await openssl([
+        ...['x509', '-req', '-in', request, '-days', '2', '-out', pair.certificate],
+        ...['-CA', ca.certificate, '-CAkey', ca.key, '-CAcreateserial'],
       ]);
       return pair;
     },

@@ -9,9 +9,10 @@ import {
   symlink,
   writeFile,
 } from 'node:fs/promises';
+import { connect as http2Connect } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect, type SecureVersion, type TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createNodeFrontEnd } from '../../../../native-free/front-end.ts';
 import { createFileTlsSource } from '../../../../native-free/tls/file-source.ts';
@@ -127,6 +128,47 @@ describe('TLS from files', () => {
     });
   }
 
+  /** Whether a client with that certificate gets an answer. */
+  async function serves(
+    port: number,
+    { certificate, key }: Pair,
+    maxVersion: SecureVersion,
+    protocol: 'http/1.1' | 'h2',
+  ): Promise<boolean> {
+    const tls = {
+      ca: await readFile(ca.certificate),
+      cert: await readFile(certificate),
+      key: await readFile(key),
+      maxVersion,
+      ALPNProtocols: [protocol],
+    };
+    if (protocol === 'h2') {
+      return await new Promise((resolve) => {
+        const session = http2Connect(`https://localhost:${port}`, tls);
+        const refused = (): void => resolve(false);
+        session.once('error', refused).once('close', refused);
+        const stream = session.request({ ':path': '/hello' });
+        stream.once('error', refused);
+        stream.once('response', (headers) => {
+          resolve(headers[':status'] === 200);
+          session.destroy();
+        });
+      });
+    }
+    return await new Promise((resolve) => {
+      let said = '';
+      const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ...tls });
+      socket.on('data', (bytes) => {
+        said += bytes;
+      });
+      socket.on('error', () => {
+        // `close` follows.
+      });
+      socket.once('close', () => resolve(said.startsWith('HTTP/1.1 200 ')));
+      socket.write('GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    });
+  }
+
   const client = (pair: Pair): string[] => ['--cert', pair.certificate, '--key', pair.key];
 
   it('offers HTTP/2 and serves HTTP/1.1 on the same port', async () => {
@@ -229,6 +271,30 @@ describe('TLS from files', () => {
         expect(served).toEqual(expected);
       }
     });
+
+    it.each(Object.entries(modes))(
+      '%s, of a client whose CA is another of the same name',
+      async (clientauth, expected) => {
+        const elsewhere = await mkdtemp(join(folder, 'elsewhere-'));
+        const namesake = await anAuthority(elsewhere, 'ca');
+        const stranger = await namesake.issueBare('stranger');
+        const known = await ca.issueBare('bare-client');
+        const { port } = await run({
+          clientauth: clientauth as keyof typeof modes,
+          clientcas: [ca.certificate],
+        });
+        for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+          for (const protocol of ['http/1.1', 'h2'] as const) {
+            const from = `${version} ${protocol}`;
+            for (let times = 0; times < 4; times += 1) {
+              const isServed = await serves(port, stranger, version, protocol);
+              expect([from, isServed]).toEqual([from, expected.unknown]);
+            }
+            expect([from, await serves(port, known, version, protocol)]).toEqual([from, true]);
+          }
+        }
+      },
+    );
 
     it('takes CAs from several files, each with several certificates', async () => {
       const bundle = join(folder, 'bundle.pem');
