@@ -35,6 +35,7 @@ interface Waiter {
 export class StreamBody implements RequestBody {
   readonly sizeBytes: number | undefined;
   readonly pool: BufferPool;
+  receivedBytes = 0;
   readonly #stream: Readable;
   readonly #hooks: BodyHooks;
   #state: 'unread' | 'open' | 'ended' | 'failed' | 'cancelled' = 'unread';
@@ -131,6 +132,7 @@ export class StreamBody implements RequestBody {
   }
 
   readonly #onData = (chunk: Uint8Array): void => {
+    this.receivedBytes += chunk.length;
     this.#uncopied = chunk;
     this.#advance();
   };

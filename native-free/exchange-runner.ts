@@ -35,7 +35,6 @@ export function createExchangeRunner(handler: RequestHandler, logger: Logger): E
     const closed = new Promise<void>((resolve) => sink.stream.once('close', resolve));
     const reply = await replyOf(exchange);
     exchange.body.cancel();
-    let sentBytes = 0;
     if (exchange.isAborted) {
       cancelUnsent(reply);
     } else {
@@ -43,7 +42,7 @@ export function createExchangeRunner(handler: RequestHandler, logger: Logger): E
         await sink.prepare();
         exchange.isReplying = true;
         await sendReply(sink, reply, exchange.method, (bytes) => {
-          sentBytes += bytes;
+          exchange.sentBytes += bytes;
         });
       } catch (error) {
         if (!isAbort(error)) {
@@ -55,7 +54,7 @@ export function createExchangeRunner(handler: RequestHandler, logger: Logger): E
     if (!sink.stream.closed) await closed;
     // A body handed over in one call counts only when it went out whole.
     const isStreamed = typeof reply.body === 'object' && 'read' in reply.body;
-    handler.finished(exchange, reply, isStreamed || sink.isWhole() ? sentBytes : 0);
+    handler.finished(exchange, reply, isStreamed || sink.isWhole() ? exchange.sentBytes : 0);
   }
 
   return { run };

@@ -193,6 +193,7 @@ function http1Sink(
   let isFlushed = false;
   return {
     stream: response,
+    isInSteps: false,
     async prepare(): Promise<void> {
       const isChunked = request.headers['transfer-encoding'] !== undefined;
       if (isChunked && !request.complete && !expectsContinue(request)) await drainSmall(request);

@@ -19,7 +19,8 @@ import { type BodyHooks, emptyBody, StreamBody } from './body-source.ts';
 import type { Connection } from './connections.ts';
 import type { Http1Parts } from './http1.ts';
 import { plainAddress } from './http1-request.ts';
-import { NodeExchange, noProgress } from './node-exchange.ts';
+import { NodeExchange } from './node-exchange.ts';
+import { ProgressWatch } from './progress-watch.ts';
 import { refusal } from './refusal.ts';
 import { type HeaderPairs, type ReplySink, sendReply } from './send-reply.ts';
 
@@ -35,6 +36,9 @@ const streamWindowBytes = 1024 * 1024;
 const sessionWindowBytes = 8 * 1024 * 1024;
 /** Node counts queued response bytes too: with its default of 10 a few slow downloads would refuse new streams. */
 const maxSessionMemoryMb = 256;
+
+/** How long the last frames of a session may take to leave. */
+const goodbyeMs = 1_000;
 
 export interface Http2 {
   readonly server: Http2Server;
@@ -54,18 +58,23 @@ export function createHttp2(parts: Http1Parts): Http2 {
       enablePush: false,
     },
   });
+  const progress = new ProgressWatch(limits.noProgressTimeoutMs);
   server.on('sessionError', (error) => logger.debug('HTTP/2 session failed', { error }));
 
   function startSession(session: ServerHttp2Session, socket: Socket, connection: Connection): void {
-    connection.end = () => session.close();
+    connection.end = () => endSession(session);
     connection.announceEnd = () => session.close();
     session.setLocalWindowSize(sessionWindowBytes);
-    session.setTimeout(limits.idleTimeoutMs, () => {
-      if (connection.openExchanges === 0) session.close();
-    });
+    // Not the session's own timeout, which PING and half a header put off.
+    const idle = setTimeout(() => {
+      if (connection.openExchanges === 0) endSession(session);
+    }, limits.idleTimeoutMs);
+    session.once('close', () => clearTimeout(idle));
     session.on('error', (error) => logger.debug('HTTP/2 session failed', { error }));
     session.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
-      void serve(stream, headers, socket, connection);
+      void serve(stream, headers, socket, connection).then(() => {
+        if (!session.destroyed) idle.refresh();
+      });
     });
   }
 
@@ -89,19 +98,13 @@ export function createHttp2(parts: Http1Parts): Http2 {
     });
     // Resets by the client arrive as errors too; `close` follows and tells the handler.
     stream.on('error', (error) => logger.debug('HTTP/2 stream failed', { error }));
-    stream.setTimeout(limits.noProgressTimeoutMs, () => {
-      if (!exchange.isWaitingForClient) {
-        stream.setTimeout(limits.noProgressTimeoutMs);
-        return;
-      }
-      exchange.abort(noProgress(limits.noProgressTimeoutMs));
-      stream.close(constants.NGHTTP2_CANCEL);
-    });
+    const watched = progress.add(exchange, () => stream.close(constants.NGHTTP2_CANCEL));
     if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue') {
       await sendReply(sink, refusal(417, 'UNSUPPORTED', 'unknown expectation'), 'GET', () => {});
     } else {
       await runner.run(exchange, sink);
     }
+    progress.delete(watched);
     connections.exchangeEnded(connection);
 
     function toExchange(request: ServerHttp2Stream, fields: IncomingHttpHeaders): NodeExchange {
@@ -144,6 +147,12 @@ export function createHttp2(parts: Http1Parts): Http2 {
   };
 }
 
+/** A session closes politely once its streams have ended, which one whose header never came whole does not. */
+function endSession(session: ServerHttp2Session): void {
+  session.close();
+  setTimeout(() => session.destroy(), goodbyeMs).unref();
+}
+
 /** Headers that HTTP/2 forbids (RFC 9113 8.2.2). */
 const connectionHeaders = new Set([
   'connection',
@@ -156,6 +165,7 @@ const connectionHeaders = new Set([
 function http2Sink(stream: ServerHttp2Stream): ReplySink {
   return {
     stream,
+    isInSteps: true,
     prepare: () => Promise.resolve(),
     // A client that has all it wants may close before Node calls the stream finished.
     isWhole: () => stream.headersSent && stream.rstCode === constants.NGHTTP2_NO_ERROR,

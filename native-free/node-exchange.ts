@@ -70,6 +70,13 @@ export class NodeExchange implements Exchange {
 
   /** Set by the front end once the reply goes out. */
   isReplying = false;
+  /** Of the reply's body. */
+  sentBytes = 0;
+
+  /** In both directions, as far as is known. */
+  get movedBytes(): number {
+    return this.sentBytes + ((this.body as Partial<StreamBody>).receivedBytes ?? 0);
+  }
 
   /** True when only the client can move this exchange on: it should send, or take what is sent. */
   get isWaitingForClient(): boolean {

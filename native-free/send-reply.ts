@@ -4,7 +4,7 @@
  */
 
 import type { Writable } from 'node:stream';
-import type { ByteSource } from '../src/bytes.ts';
+import { type ByteSource, bytesSource } from '../src/bytes.ts';
 import { ClientGoneError, CodedError } from '../src/errors.ts';
 import type { Reply } from '../src/http/exchange.ts';
 
@@ -14,6 +14,8 @@ export type HeaderPairs = (readonly [name: string, value: string])[];
 export interface ReplySink {
   /** Where body bytes go. */
   readonly stream: Writable;
+  /** Bodies go out in small steps, since only the end of a write tells that the client moved. */
+  readonly isInSteps: boolean;
   /** Called once before `head`: a chance to deal with a request body that nobody read. */
   prepare(): Promise<void>;
   /** Sends status and headers; with a body given, all of the response. */
@@ -40,19 +42,22 @@ export async function sendReply(
 ): Promise<void> {
   const { body } = reply;
   const headers = reply.headers.map(([name, value]) => [name, fieldValue(value)] as const);
+  let source: ByteSource;
+  let sizeBytes: number;
   if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
-    addLength(headers, reply, method, body === undefined ? 0 : Buffer.byteLength(body));
-    if (body === undefined || method === 'HEAD' || Buffer.byteLength(body) === 0) {
-      sink.head(reply.status, headers, '');
-    } else {
-      sink.head(reply.status, headers, body);
-      onSent(Buffer.byteLength(body));
+    sizeBytes = body === undefined ? 0 : Buffer.byteLength(body);
+    const isBodiless = body === undefined || method === 'HEAD' || sizeBytes === 0;
+    if (isBodiless || !sink.isInSteps || sizeBytes <= smallestStepBytes) {
+      addLength(headers, reply, method, sizeBytes);
+      sink.head(reply.status, headers, isBodiless ? '' : body);
+      onSent(isBodiless ? 0 : sizeBytes);
+      return;
     }
-    return;
+    source = bytesSource(typeof body === 'string' ? Buffer.from(body) : body);
+  } else {
+    source = body;
+    sizeBytes = (reply as Extract<Reply, { sizeBytes: number }>).sizeBytes;
   }
-
-  const { sizeBytes } = reply as Extract<Reply, { sizeBytes: number }>;
-  const source = body as ByteSource;
   try {
     addLength(headers, reply, method, sizeBytes);
     if (method === 'HEAD' || sizeBytes === 0) {
@@ -60,7 +65,7 @@ export async function sendReply(
       return;
     }
     sink.head(reply.status, headers);
-    await pump(source, sizeBytes, sink.stream, onSent);
+    await pump(source, sizeBytes, sink, onSent);
     await sink.beforeEnd();
     sink.stream.end();
   } catch (error) {
@@ -75,10 +80,17 @@ export async function sendReply(
 async function pump(
   source: ByteSource,
   sizeBytes: number,
-  stream: Writable,
+  { stream, isInSteps }: ReplySink,
   onSent: (bytes: number) => void,
 ): Promise<void> {
   const gone = new GoneWatch(stream);
+  const steps = new Steps();
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    await gone.race<void>((resolve, reject) => {
+      stream.write(bytes, (error) => (error ? reject(new ClientGoneError()) : resolve()));
+    });
+    onSent(bytes.length);
+  };
   try {
     let leftBytes = sizeBytes;
     while (leftBytes > 0) {
@@ -87,14 +99,32 @@ async function pump(
       });
       if (piece === undefined) throw cutShort(`source ended ${leftBytes} bytes early`);
       if (piece.length > leftBytes) throw cutShort('source gave more bytes than announced');
-      await gone.race<void>((resolve, reject) => {
-        stream.write(piece, (error) => (error ? reject(new ClientGoneError()) : resolve()));
-      });
+      if (isInSteps) await steps.write(piece, write);
+      else await write(piece);
       leftBytes -= piece.length;
-      onSent(piece.length);
     }
   } finally {
     gone.stop();
+  }
+}
+
+const smallestStepBytes = 16 * 1024;
+const largestStepBytes = 128 * 1024;
+const slowStepMs = 250;
+
+/** Small steps for slow clients, so that they are seen to move, and larger ones, which cost less, for fast ones. */
+class Steps {
+  #bytes = smallestStepBytes;
+
+  async write(piece: Uint8Array, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
+    for (let at = 0; at < piece.length; ) {
+      const step = piece.subarray(at, at + this.#bytes);
+      const startMs = performance.now();
+      await write(step);
+      at += step.length;
+      const isSlow = performance.now() - startMs > slowStepMs;
+      this.#bytes = isSlow ? smallestStepBytes : Math.min(2 * this.#bytes, largestStepBytes);
+    }
   }
 }
 

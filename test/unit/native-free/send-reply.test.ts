@@ -31,6 +31,7 @@ function aSink(takesWrites = true): Sent {
   const cuts: Error[] = [];
   const sink: ReplySink = {
     stream,
+    isInSteps: false,
     prepare: () => Promise.resolve(),
     isWhole: () => stream.writableFinished,
     head(_status, pairs, body): void {
