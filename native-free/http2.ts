@@ -153,11 +153,13 @@ function endSession(session: ServerHttp2Session): void {
   setTimeout(() => session.destroy(), goodbyeMs).unref();
 }
 
-/** Headers that HTTP/2 forbids (RFC 9113 8.2.2). */
+/** Headers that HTTP/2 forbids (RFC 9113 8.2.2), and that Node throws at. */
 const connectionHeaders = new Set([
   'connection',
+  'http2-settings',
   'keep-alive',
   'proxy-connection',
+  'te',
   'transfer-encoding',
   'upgrade',
 ]);
@@ -189,7 +191,10 @@ function toHttp2Headers(status: number, headers: HeaderPairs): OutgoingHttpHeade
     if (connectionHeaders.has(key)) continue;
     const earlier = fields[key];
     if (earlier === undefined) fields[key] = value;
-    else fields[key] = [...(Array.isArray(earlier) ? earlier : [String(earlier)]), value];
+    // Cookies alone cannot be joined (RFC 9110 5.3).
+    else if (key === 'set-cookie') fields[key] = [...[earlier].flat().map(String), value];
+    // One line means the same as several; of some headers Node takes no more than one.
+    else fields[key] = `${earlier}, ${value}`;
   }
   return fields;
 }

@@ -193,6 +193,36 @@ describe.each(['h2c', 'TLS'] as const)('HTTP/2 over %s', (transport) => {
     expect(await running.handler.finishOf('/created')).toMatchObject({ sentBytes: 0 });
   });
 
+  it('sends headers set twice that Node takes but once, and drops what it throws at', async () => {
+    const running = await run();
+    running.handler.on('/configured', () => ({
+      status: 200,
+      headers: [
+        ['X-Content-Type-Options', 'nosniff'],
+        ['X-Content-Type-Options', 'nosniff'],
+        ['Access-Control-Max-Age', '1'],
+        ['Access-Control-Max-Age', '2'],
+        ['Content-Type', 'text/plain'],
+        ['Content-Type', 'application/json'],
+        ['Set-Cookie', 'a=1'],
+        ['Set-Cookie', 'b=2'],
+        ['TE', 'gzip'],
+        ['HTTP2-Settings', 'AAMAAABk'],
+      ],
+      body: 'whole',
+    }));
+    const { status, headers, body } = await call(running, { ':path': '/configured' });
+    expect([status, body.toString()]).toEqual([200, 'whole']);
+    expect(headers).toMatchObject({
+      'x-content-type-options': 'nosniff, nosniff',
+      'access-control-max-age': '1, 2',
+      'content-type': 'text/plain, application/json',
+      'set-cookie': ['a=1', 'b=2'],
+    });
+    expect(headers).not.toHaveProperty('te');
+    expect(headers).not.toHaveProperty('http2-settings');
+  });
+
   it('answers HEAD with the length and no body, and 204 and 304 without one', async () => {
     const running = await run();
     running.handler.on('/facts', () => ({ status: 200, headers: [['Content-Length', '12345']] }));
