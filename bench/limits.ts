@@ -251,7 +251,7 @@ async function benchRequests(): Promise<void> {
 }
 
 function serveNothing(): void {
-  const loaded = tryLoadUws();
+  const loaded = tryLoadUws(32_768);
   if ('why' in loaded) {
     throw new Error(loaded.why);
   }

@@ -11,7 +11,8 @@ for (const line of (process.env['LONGSHORE_LOST_VARIABLES'] ?? '').split('\n')) 
 delete process.env['LONGSHORE_LOST_VARIABLES'];
 // Syncs wait for the disk, not for a core: many side by side are one journal commit (DESIGN 3).
 process.env['UV_THREADPOOL_SIZE'] ??= '16';
-// Token users send large headers; uWebSockets.js reads its limit once, at load. Config may lower it.
+// uWebSockets.js reads it as it loads, raised to what the configuration says (http/uws/load.ts). Defined here, since a
+// variable that is there already can be changed while threads run, and one that is not cannot safely be added.
 process.env['UWS_HTTP_MAX_HEADERS_SIZE'] ??= '32768';
 
 void import('./main.js');

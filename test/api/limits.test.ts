@@ -1,8 +1,10 @@
 /** Limits: names, tags, manifests, headers and URLs. Whatever is larger answers 4xx. */
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { anImage, digestOf, emptyConfig, ociManifest } from '../support/api-client.ts';
 import { onBothFrontEnds } from '../support/api-suite.ts';
+import { RawConnection } from '../support/raw-connection.ts';
 
 const maxManifest = 4 * 1024 * 1024;
 
@@ -107,3 +109,28 @@ onBothFrontEnds('limits', {}, (on) => {
     expect([400, 413, 414, 431, 505, undefined]).toContain(larger?.status);
   });
 });
+
+for (const headerBytes of [8_192, 131_072, 524_288]) {
+  const config = { http: { limits: { headerbytes: headerBytes } } };
+  onBothFrontEnds(`a bound of ${headerBytes} bytes on headers`, { config }, (on) => {
+    /** Sends a header of about so many bytes and gives the status of the answer. */
+    async function statusOf(sizeBytes: number, inPieces: boolean): Promise<number> {
+      const connection = await RawConnection.open(on.registry.port);
+      const token = 'a'.repeat(sizeBytes - 100);
+      const request = `GET /v2/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`;
+      const pieceBytes = inPieces ? Math.ceil(request.length / 9) : request.length;
+      for (let at = 0; at < request.length && !connection.isClosed; at += pieceBytes) {
+        connection.send(request.slice(at, at + pieceBytes));
+        await delay(20);
+      }
+      const said = await connection.until(/^HTTP\/1\.1 \d+ /);
+      connection.end();
+      return Number(said.slice(9, 12));
+    }
+
+    test.each([false, true])('holds, and no other, in pieces: %s', async (inPieces) => {
+      expect(await statusOf(headerBytes - 1_000, inPieces)).toBe(200);
+      expect(await statusOf(headerBytes + 1_000, inPieces)).toBe(431);
+    });
+  });
+}

@@ -139,12 +139,28 @@ it('has no reason to warn of writes outside a cork', async () => {
   expect(registry.log()).not.toMatch(/uWS/);
 });
 
+describe('bodies in chunks that uWS takes though they are malformed', () => {
+  it.each([
+    ['other bytes for the line break after the data', '5\r\nhelloXX0\r\n\r\n'],
+    ['none at all there', '5\r\nhello0\r\n\r\n'],
+    ['LF alone', '5\nhello\n\n0\n\n'],
+    ['other bytes at the end', '5\r\nhello\r\n0\r\nXX'],
+  ])('%s', async (_, body) => {
+    const connection = await RawConnection.open(port);
+    connection.send(`PUT /digest HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${body}`);
+    expect(await connection.until(/\w{64}$/)).toMatch(/^HTTP\/1\.1 200 /);
+    connection.end();
+  });
+});
+
 describe('connections that uWS closes by its own clock', { concurrent: true }, () => {
   it.each([
     ['nothing at all', ''],
     ['no Host', 'GET /later HTTP/1.1\r\n\r\n'],
     ['a space before the colon', 'GET /later HTTP/1.1\r\nHost: x\r\nX-A : 1\r\n\r\n'],
     ['a folded line', 'GET /later HTTP/1.1\r\nHost: x\r\nX-A: 1\r\n 2\r\n\r\n'],
+    ['a header name with _', 'GET /later HTTP/1.1\r\nHost: x\r\nX_Request_Start: 1\r\n\r\n'],
+    ['a header name with .', 'GET /later HTTP/1.1\r\nHost: x\r\nX.A: 1\r\n\r\n'],
     ['half a header', 'GET /later HTTP/1.1\r\nHo'],
     ['150 header lines', `GET /later HTTP/1.1\r\nHost: x\r\n${'X-A: 1\r\n'.repeat(150)}\r\n`],
   ])('%s', async (_, data) => {

@@ -331,6 +331,15 @@ export function describeFrontEnd(
       expect(running.handler.handledPaths).not.toContain('/too-long');
     });
 
+    it('counts the request line, path and query, to the header', async () => {
+      const token = 'a'.repeat(16 * 1024);
+      const line = `GET /too-long-line?${'b'.repeat(18 * 1024)} HTTP/1.1\r\nHost: x\r\n`;
+      const connection = await RawConnection.open(running.port);
+      connection.send(`${line}Authorization: ${token}\r\n\r\n`);
+      expect(await connection.closed()).toMatch(/^HTTP\/1.1 431 /);
+      expect(running.handler.handledPaths).not.toContain('/too-long-line');
+    });
+
     it('cuts the connection when a reply source fails or ends early', async () => {
       const { port, handler } = running;
       handler.on('/short', () => ({
@@ -525,6 +534,8 @@ export function describeFrontEnd(
       ['a coding before chunked', 'Transfer-Encoding: gzip, chunked'],
       ['chunked twice', 'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked'],
       ['identity', 'Transfer-Encoding: identity'],
+      ['two Hosts', 'Content-Length: 5\r\nHost: y'],
+      ['one Host twice', 'Content-Length: 5\r\nHost: x'],
     ])('refuses %s and closes', async (_, header) => {
       const doubtful = `PUT /doubtful HTTP/1.1\r\nHost: x\r\n${header}\r\n\r\n0\r\n\r\n`;
       const alone = await RawConnection.open(running.port);

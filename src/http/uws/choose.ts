@@ -32,7 +32,7 @@ export function chooseFrontEnd(http: HttpOptions, parts: ChoiceParts): FrontEnd 
     parts.logger.info(`front end: node, since the configuration asks for ${beyond}`);
     return undefined;
   }
-  const loaded = tryLoadUws();
+  const loaded = tryLoadUws(parts.limits.maxHeaderBytes);
   if ('uws' in loaded) {
     warnOfIgnoredLimits(http, parts.logger);
     return createUwsFrontEnd({ ...parts, uws: loaded.uws });

@@ -1,6 +1,7 @@
 /**
  * Counts connections: refuses those beyond the bound, and notices clients that uWS turns away before a request
- * reaches us (it answers HTTP/1.0 by itself), which an operator behind an old proxy could not explain otherwise.
+ * reaches us (it answers HTTP/1.0 by itself, and header names with `_` not at all), which an operator behind a proxy
+ * could not explain otherwise.
  */
 
 import type { Logger } from '../../observe/logger.ts';
@@ -51,7 +52,9 @@ export class ConnectionWatch {
       this.#hintedAtMs = nowMs;
       this.#logger.warn(
         'connections closed before a request was understood: a proxy that speaks HTTP/1.0 must be set to HTTP/1.1 ' +
-          '(nginx: proxy_http_version 1.1), or set http.frontend to node; TCP health checks look the same and are harmless',
+          '(nginx: proxy_http_version 1.1), and one that adds headers with other characters than letters, digits and - ' +
+          'in their names (SSL_CLIENT_CERT) must not, or set http.frontend to node; TCP health checks look the same and ' +
+          'are harmless',
       );
     }
   }

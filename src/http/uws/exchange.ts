@@ -7,8 +7,8 @@ import { ClientGoneError } from '../../errors.ts';
 import type { Exchange, RequestBody } from '../exchange.ts';
 import type { UwsBody } from './body-source.ts';
 import { peerAddress } from './peer-address.ts';
-import { findHeader, type HeaderLines } from './request-headers.ts';
-import type { UwsRequest, UwsResponse } from './types.ts';
+import { findHeader, type HeaderLines, type RequestHead } from './request-headers.ts';
+import type { UwsResponse } from './types.ts';
 
 export class UwsExchange implements Exchange {
   readonly method: string;
@@ -43,21 +43,20 @@ export class UwsExchange implements Exchange {
 
   constructor(
     res: UwsResponse,
-    req: UwsRequest,
-    lines: HeaderLines,
+    head: RequestHead,
     peer: string | undefined,
     upload: UwsBody | undefined,
     noBody: RequestBody,
   ) {
-    this.method = req.getCaseSensitiveMethod();
-    this.path = req.getUrl();
-    this.rawQuery = req.getQuery() ?? '';
+    this.method = head.method;
+    this.path = head.path;
+    this.rawQuery = head.rawQuery;
     this.receivedAtMs = Date.now();
     this.progressAtMs = this.receivedAtMs;
     this.body = upload ?? noBody;
     this.res = res;
     this.upload = upload;
-    this.#lines = lines;
+    this.#lines = head.lines;
     this.#remoteAddress = peer;
   }
 

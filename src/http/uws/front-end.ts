@@ -23,7 +23,7 @@ import { UwsExchange } from './exchange.ts';
 import { KeepAwake } from './keep-awake.ts';
 import { type Listener, openListener } from './listen.ts';
 import { OnlyPeer } from './only-peer.ts';
-import { type HeaderFault, readRequestHeaders } from './request-headers.ts';
+import { type HeaderFault, type RequestHead, readRequestHead } from './request-headers.ts';
 import {
   dropReply,
   isOneShot,
@@ -122,14 +122,15 @@ class UwsFrontEnd implements FrontEnd {
   #serve(res: UwsResponse, req: UwsRequest): void {
     const { handler, limits, pool } = this.#parts;
     this.#watch.onRequest();
-    const { lines, bodyBytes, fault } = readRequestHeaders(req, limits.maxHeaderBytes);
+    const head = readRequestHead(req, limits.maxHeaderBytes);
+    const { bodyBytes, fault } = head;
     if (fault !== undefined) {
-      this.#refuse(res, req, fault, bodyBytes !== 0);
+      this.#refuse(res, head, fault);
       return;
     }
     const upload = bodyBytes === 0 ? undefined : new UwsBody(res, bodyBytes, pool);
     const peer = this.#onlyPeer.address;
-    const exchange = new UwsExchange(res, req, lines, peer, upload, this.#noBody);
+    const exchange = new UwsExchange(res, head, peer, upload, this.#noBody);
     this.#open += 1;
     let outcome: Reply | Promise<Reply>;
     try {
@@ -240,11 +241,11 @@ class UwsFrontEnd implements FrontEnd {
    * Answers a turn later: a reply at once would let the add-on go on to a request hidden behind this one in the bytes
    * it already has. While this one is unanswered it closes the connection instead.
    */
-  #refuse(res: UwsResponse, req: UwsRequest, fault: HeaderFault, hasBody: boolean): void {
+  #refuse(res: UwsResponse, head: RequestHead, fault: HeaderFault): void {
     this.#parts.logger.debug('request refused', { reason: fault.message });
     const reply = envelope(fault.status, fault.code, fault.message);
-    const upload = hasBody ? new UwsBody(res, undefined, this.#parts.pool) : undefined;
-    const exchange = new UwsExchange(res, req, [], undefined, upload, this.#noBody);
+    const upload = head.bodyBytes === 0 ? undefined : new UwsBody(res, undefined, this.#parts.pool);
+    const exchange = new UwsExchange(res, head, undefined, upload, this.#noBody);
     res.onAborted(() => exchange.markGone());
     setImmediate(() => {
       upload?.cancel();

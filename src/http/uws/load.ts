@@ -1,14 +1,22 @@
-/**
- * Loads the optional native add-on, the only place that names its package.
- * Sets no environment: UWS_HTTP_MAX_HEADERS_SIZE must be there before (launch.cjs sees to it).
- */
+/** Loads the optional native add-on, the only place that names its package. */
 
 import { createRequire } from 'node:module';
 import { errorText, hasCode } from '../../errors.ts';
 import type { Uws } from './types.ts';
 
-/** Gives the add-on, or one line for the operator saying why it does not run here. */
-export function tryLoadUws(): { readonly uws: Uws } | { readonly why: string } {
+/** What the add-on takes of a head that comes in pieces. It reads this once, as it loads. */
+const headBoundName = 'UWS_HTTP_MAX_HEADERS_SIZE';
+
+/**
+ * Gives the add-on, or one line for the operator saying why it does not run here.
+ *
+ * @param maxHeaderBytes  Of the requests that are to be served, as far as the first call in a process knows.
+ */
+export function tryLoadUws(
+  maxHeaderBytes: number,
+): { readonly uws: Uws } | { readonly why: string } {
+  const boundBytes = Math.max(maxHeaderBytes, Number(process.env[headBoundName] ?? 0));
+  process.env[headBoundName] = String(boundBytes);
   try {
     return { uws: createRequire(import.meta.url)('uWebSockets.js') as Uws };
   } catch (error) {

@@ -1,5 +1,5 @@
 /**
- * Reads a request's header once and judges its framing. uWS itself takes the first of two Content-Lengths and any
+ * Reads a request's head once and judges its framing. uWS itself takes the first of two Content-Lengths and any
  * Transfer-Encoding as chunked, which lets a request be smuggled past a proxy; what is doubtful is refused here.
  */
 
@@ -8,7 +8,11 @@ import type { UwsRequest } from './types.ts';
 /** Name, value, name, value…, names in lower case: cheaper than a Map for the ten or so lines of a request. */
 export type HeaderLines = readonly string[];
 
-export interface RequestHeaders {
+export interface RequestHead {
+  readonly method: string;
+  readonly path: string;
+  /** Without the question mark; empty when there is none. */
+  readonly rawQuery: string;
   readonly lines: HeaderLines;
   /** 0 without a body, `undefined` with chunked transfer coding. */
   readonly bodyBytes: number | undefined;
@@ -22,8 +26,12 @@ export interface HeaderFault {
   readonly message: string;
 }
 
+/** Two spaces, a question mark and `HTTP/1.1` with its line break; the empty line at the end. */
+const aroundTargetBytes = 15;
+
 let lines: string[] = [];
-let headerBytes = 0;
+let headBytes = 0;
+let hostCount = 0;
 let contentLength: string | undefined;
 let contentLengthCount = 0;
 let transferEncoding: string | undefined;
@@ -31,18 +39,24 @@ let transferEncoding: string | undefined;
 // One shared callback and the state above spare a closure per request; forEach runs to its end before anything else.
 function collect(name: string, value: string): void {
   lines.push(name, value);
-  headerBytes += name.length + value.length + 4;
+  headBytes += name.length + value.length + 4;
   if (name === 'content-length') {
     contentLength = value;
     contentLengthCount += 1;
   } else if (name === 'transfer-encoding') {
     transferEncoding = transferEncoding === undefined ? value : `${transferEncoding}, ${value}`;
+  } else if (name === 'host') {
+    hostCount += 1;
   }
 }
 
-export function readRequestHeaders(request: UwsRequest, maxHeaderBytes: number): RequestHeaders {
+export function readRequestHead(request: UwsRequest, maxHeaderBytes: number): RequestHead {
+  const method = request.getCaseSensitiveMethod();
+  const path = request.getUrl();
+  const rawQuery = request.getQuery() ?? '';
   lines = [];
-  headerBytes = 0;
+  headBytes = method.length + path.length + rawQuery.length + aroundTargetBytes;
+  hostCount = 0;
   contentLength = undefined;
   contentLengthCount = 0;
   transferEncoding = undefined;
@@ -54,16 +68,19 @@ export function readRequestHeaders(request: UwsRequest, maxHeaderBytes: number):
       : contentLength === undefined
         ? 0
         : Number(contentLength);
-  return { lines, bodyBytes, fault };
+  return { method, path, rawQuery, lines, bodyBytes, fault };
 }
 
 function findFault(maxHeaderBytes: number): HeaderFault | undefined {
-  if (headerBytes > maxHeaderBytes) {
+  if (headBytes > maxHeaderBytes) {
     return {
       status: 431,
       code: 'HEADERS_TOO_LARGE',
       message: `request header is longer than ${maxHeaderBytes} bytes`,
     };
+  }
+  if (hostCount > 1) {
+    return badRequest('more than one Host header');
   }
   if (contentLengthCount > 1) {
     return badRequest('more than one Content-Length');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findHeader, readRequestHeaders } from '../../../../src/http/uws/request-headers.ts';
+import { findHeader, readRequestHead } from '../../../../src/http/uws/request-headers.ts';
 import type { UwsRequest } from '../../../../src/http/uws/types.ts';
 
 /** In memory, since uWS itself turns some of these away before we see them; other builds of it may not. */
@@ -16,7 +16,7 @@ function requestWith(...pairs: [string, string][]): UwsRequest {
   };
 }
 
-describe('readRequestHeaders', () => {
+describe('readRequestHead', () => {
   it.each<[[string, string][], number | undefined]>([
     [[], 0],
     [[['content-length', '0']], 0],
@@ -24,7 +24,7 @@ describe('readRequestHeaders', () => {
     [[['transfer-encoding', 'chunked']], undefined],
     [[['transfer-encoding', 'Chunked']], undefined],
   ])('reads the body length of %j', (pairs, bodyBytes) => {
-    expect(readRequestHeaders(requestWith(...pairs), 1000)).toMatchObject({
+    expect(readRequestHead(requestWith(...pairs), 1000)).toMatchObject({
       bodyBytes,
       fault: undefined,
     });
@@ -52,6 +52,13 @@ describe('readRequestHeaders', () => {
       ],
       400,
     ],
+    [
+      [
+        ['host', 'a'],
+        ['host', 'b'],
+      ],
+      400,
+    ],
     [[['transfer-encoding', '']], 501],
     [[['transfer-encoding', 'chunked, chunked']], 501],
     [
@@ -63,12 +70,12 @@ describe('readRequestHeaders', () => {
     ],
     [[['x-large', 'a'.repeat(1000)]], 431],
   ])('refuses %j', (pairs, status) => {
-    expect(readRequestHeaders(requestWith(...pairs), 1000).fault).toMatchObject({ status });
+    expect(readRequestHead(requestWith(...pairs), 1000).fault).toMatchObject({ status });
   });
 
   it('forgets the request before', () => {
-    readRequestHeaders(requestWith(['content-length', '5'], ['x-a', '1']), 1000);
-    const { lines, bodyBytes } = readRequestHeaders(requestWith(['x-b', '2']), 1000);
+    readRequestHead(requestWith(['content-length', '5'], ['x-a', '1']), 1000);
+    const { lines, bodyBytes } = readRequestHead(requestWith(['x-b', '2']), 1000);
     expect(bodyBytes).toBe(0);
     expect(findHeader(lines, 'x-a')).toBeUndefined();
     expect(findHeader(lines, 'x-b')).toBe('2');
