@@ -31,6 +31,12 @@ export function validate(
   const endpoint = tryEndpoint(options);
   const redirectEndpoint = tryRedirectEndpoint(options);
   const warnings: string[] = [];
+  if (endpoint !== undefined && (endpoint.username !== '' || endpoint.password !== '')) {
+    warnings.push('the user info in regionendpoint is not used: set accesskey and secretkey');
+    // The endpoint is named in messages.
+    endpoint.username = '';
+    endpoint.password = '';
+  }
   const forcePathStyle = pathStyle(options, endpoint, warnings);
   const headers = objectHeaders(options, warnings);
   const accessKey = options.accesskey?.reveal() ?? '';

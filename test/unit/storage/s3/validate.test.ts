@@ -120,6 +120,15 @@ describe('what stops the start', () => {
 });
 
 describe('settings', () => {
+  it('hold no user info of the endpoint, which messages name', () => {
+    const regionendpoint = 'https://user:hunter2@minio.example.com:9000';
+    const { settings, warnings } = validate(someS3Options({ regionendpoint }));
+    expect(settings.endpoint).toBe('https://minio.example.com:9000');
+    expect(warnings).toEqual([
+      'the user info in regionendpoint is not used: set accesskey and secretkey',
+    ]);
+  });
+
   it.each([
     'us-east-1',
     'us-gov-west-1',
