@@ -38,6 +38,7 @@ export function optionsByThread(config: Config): {
 export function registrySettings(config: Config, smallBodyBytes: number): RegistrySettings {
   const { validation, policy, storage } = config;
   return {
+    isReadOnly: storage.maintenance.readonly.enabled,
     deleteEnabled: storage.delete.enabled,
     tagLookups: storage.tag.concurrencylimit || availableParallelism(),
     smallBodyBytes,

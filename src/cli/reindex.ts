@@ -1,7 +1,7 @@
 /** `longshore reindex`: writes the index of referrers anew, for data that another registry has changed meanwhile. */
 
 import { walkRepositories } from '../registry/catalog.ts';
-import { reindexReferrers } from '../registry/referrers.ts';
+import { reindexReferrers } from '../registry/referrers-index.ts';
 import { ExitCode } from './usage.ts';
 import { withStorage } from './with-storage.ts';
 

@@ -6,20 +6,21 @@ import { BlobLocations } from './blob-locations.ts';
 import type { RegistryContext } from './context.ts';
 import { ManifestCache } from './manifest-cache.ts';
 import { OwnLinks } from './own-links.ts';
+import { ReferrerIndexes } from './referrers-index.ts';
+import { ReferrerScans } from './referrers-scan.ts';
 
-/** Repositories whose referrers index is known to be complete. */
-const maxCompleteReferrers = 10_000;
 /** Tags whose last digest is remembered. */
 const maxLastDigests = 20_000;
 
 export function createCaches(): Pick<
   RegistryContext,
   | 'blobs'
-  | 'completeReferrers'
   | 'lastDigests'
   | 'locations'
   | 'manifests'
   | 'ownLinks'
+  | 'referrerIndexes'
+  | 'referrerScans'
   | 'tagLists'
 > {
   return {
@@ -27,7 +28,8 @@ export function createCaches(): Pick<
     blobs: new BlobCache(),
     locations: new BlobLocations(),
     ownLinks: new OwnLinks(),
-    completeReferrers: new LRUCache({ max: maxCompleteReferrers }),
+    referrerIndexes: new ReferrerIndexes(),
+    referrerScans: new ReferrerScans(),
     lastDigests: new LRUCache({ max: maxLastDigests }),
     tagLists: new WeakMap(),
   };

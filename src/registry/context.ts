@@ -4,7 +4,7 @@
 
 import type { Logger } from '../observe/logger.ts';
 import type { Digest } from '../oci/digest.ts';
-import type { RepositoryName, Tag } from '../oci/reference.ts';
+import type { Tag } from '../oci/reference.ts';
 import type { GoRegExp } from '../options/go-regexp.ts';
 import type { BodyStore } from '../storage/body-store.ts';
 import type { ListEntry, StorageDriver } from '../storage/driver.ts';
@@ -13,6 +13,8 @@ import type { BlobLocations } from './blob-locations.ts';
 import type { DescriptorCache } from './descriptor-cache.ts';
 import type { ManifestCache } from './manifest-cache.ts';
 import type { OwnLinks } from './own-links.ts';
+import type { ReferrerIndexes } from './referrers-index.ts';
+import type { ReferrerScans } from './referrers-scan.ts';
 
 export interface RegistryContext {
   readonly driver: StorageDriver;
@@ -29,12 +31,8 @@ export interface RegistryContext {
   readonly tagLists: WeakMap<readonly ListEntry[], readonly Tag[]>;
   readonly locations: BlobLocations;
   readonly ownLinks: OwnLinks;
-  /** Repositories whose referrers index was found or made complete; bounded by whoever builds it. */
-  readonly completeReferrers: {
-    get(name: RepositoryName): Promise<void> | undefined;
-    set(name: RepositoryName, ready: Promise<void>): unknown;
-    delete(name: RepositoryName): unknown;
-  };
+  readonly referrerIndexes: ReferrerIndexes;
+  readonly referrerScans: ReferrerScans;
   readonly logger: Logger;
   readonly options: RegistrySettings;
   now(): number;
@@ -43,6 +41,8 @@ export interface RegistryContext {
 }
 
 export interface RegistrySettings {
+  /** Nobody may push: nothing is written for those who read either. */
+  readonly isReadOnly: boolean;
   readonly deleteEnabled: boolean;
   /** Parallel tag reads when a manifest's tags are looked for; at least 1. */
   readonly tagLookups: number;

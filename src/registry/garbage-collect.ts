@@ -30,7 +30,7 @@ import type { RegistryContext } from './context.ts';
 import { type Candidate, Marks } from './garbage-marks.ts';
 import { loadManifest } from './manifest-store.ts';
 import { forEachLimited } from './parallel.ts';
-import { removeReferrer } from './referrers.ts';
+import { removeReferrer } from './referrers-index.ts';
 import { blobPages, digestPages } from './walk-storage.ts';
 
 /** Files looked at side by side. */

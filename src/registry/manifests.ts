@@ -25,7 +25,7 @@ import type { RegistryContext } from './context.ts';
 import type { StoredManifest } from './manifest-cache.ts';
 import { checkClass, checkReferences } from './manifest-checks.ts';
 import { describeManifest, loadStored, resolveRevision } from './manifest-store.ts';
-import { referrerStep, removeReferrer } from './referrers.ts';
+import { referrerStep, removeReferrer } from './referrers-index.ts';
 import { untagDigest } from './tags.ts';
 
 export interface ManifestPut {

@@ -1,32 +1,21 @@
 /**
  * Referrers: manifests whose `subject` is a given digest. distribution-spec "Listing Referrers".
  *
- * The index is one small file per referrer, holding its descriptor, kept at push and at delete. It can be rebuilt from
- * the manifests: a repository without the mark of a complete index (Distribution wrote it, or we have not been asked
- * yet) is looked through once, at the first question. Index manifests under the fallback tag are merged in.
+ * They come out of the index (referrers-index.ts), or out of a scan where there is none (referrers-scan.ts). Index
+ * manifests under the fallback tag are merged in.
  */
 
 import { hasCode } from '../errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { algorithmOf, type Digest, encodedOf, tryParseDigest } from '../oci/digest.ts';
-import { artifactTypeOf, type ParsedManifest, parseStoredManifest } from '../oci/manifest.ts';
+import { parseStoredManifest } from '../oci/manifest.ts';
 import { type RepositoryName, tryParseTag } from '../oci/reference.ts';
-import { DriverCode, type WriteStep } from '../storage/driver.ts';
-import {
-  referrerPath,
-  referrersCompletePath,
-  referrersOfPath,
-  referrersPath,
-  revisionLinkPath,
-  revisionsPath,
-} from '../storage/layout.ts';
-import { inspectLink, removeLink } from '../storage/link-store.ts';
+import { DriverCode } from '../storage/driver.ts';
+import { referrerPath } from '../storage/layout.ts';
 import type { RegistryContext } from './context.ts';
-import type { StoredManifest } from './manifest-cache.ts';
 import { loadStored, resolveRevision } from './manifest-store.ts';
-import { forEachLimited } from './parallel.ts';
+import { describeReferrer, listIndexed } from './referrers-index.ts';
 import { resolveTag } from './tags.ts';
-import { digestPages } from './walk-storage.ts';
 
 /** Files read at once. */
 const parallelReads = 16;
@@ -41,44 +30,6 @@ export interface ReferrersPage {
   readonly next?: string;
 }
 
-/** The write that lists a manifest under its subject, if it has one. */
-export function referrerStep(
-  name: RepositoryName,
-  manifest: ParsedManifest,
-  descriptor: Descriptor,
-): { step: WriteStep; digest: Digest } | undefined {
-  const subject =
-    manifest.subject === undefined ? undefined : tryParseDigest(manifest.subject.digest);
-  const referrer = tryParseDigest(descriptor.digest);
-  if (subject === undefined || referrer === undefined) {
-    return undefined;
-  }
-  return {
-    digest: subject,
-    step: {
-      kind: 'put',
-      path: referrerPath(name, subject, referrer),
-      content: JSON.stringify(descriptor),
-    },
-  };
-}
-
-/** Takes a deleted manifest out of its subject's list. */
-export async function removeReferrer(
-  context: RegistryContext,
-  name: RepositoryName,
-  manifest: StoredManifest,
-  digests: readonly Digest[],
-): Promise<void> {
-  const named = parseStoredManifest(manifest.bytes).subject?.digest;
-  const subject = named === undefined ? undefined : tryParseDigest(named);
-  if (subject !== undefined) {
-    for (const digest of digests) {
-      await removeLink(context.driver, referrerPath(name, subject, digest));
-    }
-  }
-}
-
 /**
  * Descriptors of the manifests that refer to `subject`, in the order of their digests, those after `after`.
  * An unknown subject or repository has none; that is no error.
@@ -89,13 +40,12 @@ export async function listReferrers(
   subject: Digest,
   page: { after?: string; artifactType?: string; limit?: number },
 ): Promise<ReferrersPage> {
-  await ensureComplete(context, name);
   const limit = page.limit ?? referrersPageEntries;
   const [names, fallback] = await Promise.all([
-    listNames(context, referrersOfPath(name, subject)),
+    listNames(context, name, subject),
     fallbackDigests(context, name, subject),
   ]);
-  const wanted = [...new Set([...names, ...fallback.map((digest) => digest.replace(':', '-'))])]
+  const wanted = [...new Set([...names, ...fallback.map(entryName)])]
     .filter((entry) => page.after === undefined || entry > page.after)
     .sort();
   const descriptors: Descriptor[] = [];
@@ -124,9 +74,21 @@ export async function listReferrers(
   return { descriptors };
 }
 
-async function listNames(context: RegistryContext, path: string): Promise<readonly string[]> {
-  const entries = (await context.driver.list(path)) ?? [];
-  return entries.filter((entry) => !entry.isDirectory).map((entry) => entry.name);
+/** Names of entries as the index has them. */
+async function listNames(
+  context: RegistryContext,
+  name: RepositoryName,
+  subject: Digest,
+): Promise<readonly string[]> {
+  if (await context.referrerIndexes.isComplete(context, name)) {
+    return listIndexed(context, name, subject);
+  }
+  const referrers = await context.referrerScans.scan(context, name);
+  return (referrers.get(subject) ?? []).map(entryName);
+}
+
+function entryName(digest: Digest): string {
+  return digest.replace(':', '-');
 }
 
 async function readDescriptor(
@@ -143,16 +105,16 @@ async function readDescriptor(
     const text = (await context.driver.get(referrerPath(name, subject, referrer))).toString('utf8');
     return JSON.parse(text) as Descriptor;
   } catch (error) {
-    // Known from a fallback tag alone, or torn by a crash.
+    // Known from a fallback tag or a scan alone, or torn by a crash.
     if (hasCode(error, DriverCode.notFound) || error instanceof SyntaxError) {
-      return describeReferrer(context, name, referrer);
+      return describeStored(context, name, referrer);
     }
     throw error;
   }
 }
 
 /** The descriptor of a stored manifest as the API lists it. */
-async function describeReferrer(
+async function describeStored(
   context: RegistryContext,
   name: RepositoryName,
   digest: Digest,
@@ -161,18 +123,7 @@ async function describeReferrer(
   const manifest = stored === undefined ? undefined : await loadStored(context, stored);
   return manifest === undefined
     ? undefined
-    : describe(manifest, parseStoredManifest(manifest.bytes), digest);
-}
-
-function describe(manifest: StoredManifest, parsed: ParsedManifest, digest: Digest): Descriptor {
-  const artifactType = artifactTypeOf(parsed);
-  return {
-    mediaType: manifest.mediaType,
-    digest,
-    size: manifest.bytes.length,
-    ...(artifactType === undefined ? {} : { artifactType }),
-    ...(parsed.annotations === undefined ? {} : { annotations: parsed.annotations }),
-  };
+    : describeReferrer(manifest, parseStoredManifest(manifest.bytes), digest);
 }
 
 /**
@@ -195,115 +146,4 @@ async function fallbackDigests(
     : parseStoredManifest(manifest.bytes)
         .manifests.map((child) => tryParseDigest(child.digest))
         .filter((child) => child !== undefined);
-}
-
-function ensureComplete(context: RegistryContext, name: RepositoryName): Promise<void> {
-  const known = context.completeReferrers;
-  let ready = known.get(name);
-  if (ready === undefined) {
-    ready = buildOnce(context, name).then(
-      (isMarked) => {
-        // Nothing there yet to mark: another registry on the same storage may write the first of it.
-        if (!isMarked) {
-          known.delete(name);
-        }
-      },
-      (error: unknown) => {
-        known.delete(name);
-        throw error;
-      },
-    );
-    known.set(name, ready);
-  }
-  return ready;
-}
-
-/** Whether the index is marked complete afterwards. */
-async function buildOnce(context: RegistryContext, name: RepositoryName): Promise<boolean> {
-  const isMarked = async (): Promise<boolean> =>
-    (await context.driver.stat(referrersCompletePath(name))) !== undefined;
-  if (await isMarked()) {
-    return true;
-  }
-  await reindexReferrers(context, name);
-  return isMarked();
-}
-
-/**
- * Writes the index of a repository anew out of its manifests, drops entries of manifests that are gone, and marks it
- * complete.
- *
- * @returns how many referrers it holds
- */
-export async function reindexReferrers(
-  context: RegistryContext,
-  name: RepositoryName,
-): Promise<number> {
-  const revisions = await listRevisions(context, name);
-  let count = 0;
-  await forEachLimited([...revisions], parallelReads, async ([stored, digests]) => {
-    const manifest = await loadStored(context, stored);
-    const parsed = manifest === undefined ? undefined : parseStoredManifest(manifest.bytes);
-    if (manifest === undefined || parsed?.subject === undefined) {
-      return;
-    }
-    for (const digest of digests) {
-      const listed = referrerStep(name, parsed, describe(manifest, parsed, digest));
-      if (listed !== undefined) {
-        await context.driver.apply([listed.step]);
-        count += 1;
-      }
-    }
-  });
-  await dropGoneReferrers(context, name);
-  if (revisions.size > 0) {
-    await context.driver.put(referrersCompletePath(name), '');
-  }
-  return count;
-}
-
-/** Another registry, or its garbage collection, removes manifests without knowing of the index. */
-async function dropGoneReferrers(context: RegistryContext, name: RepositoryName): Promise<void> {
-  for await (const subjects of digestPages(context.driver, referrersPath(name))) {
-    for (const subject of subjects) {
-      const entries = await listNames(context, referrersOfPath(name, subject));
-      await forEachLimited(entries, parallelReads, async (entry) => {
-        const referrer = tryParseDigest(entry.replace('-', ':'));
-        if (referrer === undefined) {
-          return;
-        }
-        // A torn link is no sign of that: verify mends it.
-        const { state } = await inspectLink(context.driver, revisionLinkPath(name, referrer));
-        if (state === 'absent') {
-          await removeLink(context.driver, referrerPath(name, subject, referrer));
-        }
-      });
-    }
-  }
-}
-
-/**
- * Digests by which each stored manifest was pushed. One pushed by another algorithm has a SHA-256 link as well, which
- * would list it twice.
- */
-async function listRevisions(
-  context: RegistryContext,
-  name: RepositoryName,
-): Promise<ReadonlyMap<Digest, readonly Digest[]>> {
-  const { driver } = context;
-  const aliases = new Map<Digest, Digest[]>();
-  for (const algorithm of (await driver.list(revisionsPath(name))) ?? []) {
-    const entries = (await driver.list(`${revisionsPath(name)}/${algorithm.name}`)) ?? [];
-    await forEachLimited(entries, parallelReads, async (entry) => {
-      const digest = tryParseDigest(`${algorithm.name}:${entry.name}`);
-      const stored =
-        digest === undefined ? undefined : await resolveRevision(context, name, digest);
-      if (digest === undefined || stored === undefined) {
-        return;
-      }
-      const known = aliases.get(stored) ?? [];
-      aliases.set(stored, digest === stored ? known : [...known, digest]);
-    });
-  }
-  return new Map([...aliases].map(([stored, all]) => [stored, all.length === 0 ? [stored] : all]));
 }

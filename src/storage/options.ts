@@ -33,7 +33,13 @@ export const maintenanceOptions = Type.Object(
       },
     ),
     readonly: Type.Object(
-      { enabled: bool({ description: 'Refuses all writes with 405.', default: false }) },
+      {
+        enabled: bool({
+          description:
+            'Refuses all writes with 405, and writes nothing for those who read. Uploads are purged all the same.',
+          default: false,
+        }),
+      },
       { description: 'Read-only mode.' },
     ),
   },

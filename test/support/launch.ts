@@ -37,9 +37,17 @@ export interface Launched {
 /** Becomes the program after it, with the same pid and without root's right to pass over permissions. */
 const limited = ['setpriv', '--bounding-set', '-dac_override,-dac_read_search'] as const;
 
+/** What starts the built program heeding the permissions of files, also when the test runs as root. */
+export function startWithoutRootRights(): readonly [string, ...string[]] {
+  return process.getuid?.() === 0
+    ? [...limited, process.execPath, launcher]
+    : [process.execPath, launcher];
+}
+
 export function launch(args: readonly string[], options: LaunchOptions = {}): Launched {
-  const isLimited = options.withoutRootRights === true && process.getuid?.() === 0;
-  const [program, ...before] = [...(isLimited ? limited : []), process.execPath, launcher];
+  const [program, ...before] = options.withoutRootRights
+    ? startWithoutRootRights()
+    : ([process.execPath, launcher] as const);
   const child = spawn(program, [...before, ...args], {
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

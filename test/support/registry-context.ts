@@ -21,6 +21,7 @@ export function aContext(raw: StorageDriver, changes: Partial<RegistryContext> =
     ...createCaches(),
     logger,
     options: {
+      isReadOnly: false,
       deleteEnabled: true,
       tagLookups: 4,
       smallBodyBytes: 131_072,
