@@ -6,7 +6,7 @@ import { algorithmOf, canonicalAlgorithm, type Digest, digestBytes } from '../oc
 import type { RepositoryName } from '../oci/reference.ts';
 import { DriverCode, type RedirectRequest, type WriteStep } from '../storage/driver.ts';
 import { blobDataPath, layerLinkPath } from '../storage/layout.ts';
-import { readLink, removeLink } from '../storage/link-store.ts';
+import { readDigestLink, removeLink } from '../storage/link-store.ts';
 import { maxCachedBlobBytes } from './blob-cache.ts';
 import type { RegistryContext } from './context.ts';
 import { type BlobFacts, noDescriptorCache } from './descriptor-cache.ts';
@@ -52,8 +52,8 @@ async function readFacts(
   digest: Digest,
 ): Promise<BlobFacts | undefined> {
   const { driver } = context;
-  // A canonical link nearly always names itself. Where a call goes over a network both are asked side by side; a local
-  // disk is spared the second one for the blobs that are not there, nearly all that a push asks for.
+  // A canonical link names itself. Where a call goes over a network both are asked side by side; a local disk is spared
+  // the second one for the blobs that are not there, nearly all that a push asks for.
   const isAskedAhead =
     !driver.abilities.readsUncommitted && algorithmOf(digest) === canonicalAlgorithm;
   const [target, ahead] = await Promise.all([
@@ -63,7 +63,7 @@ async function readFacts(
   if (target === undefined) {
     return undefined;
   }
-  const data = isAskedAhead && target === digest ? ahead : await driver.stat(blobDataPath(target));
+  const data = isAskedAhead ? ahead : await driver.stat(blobDataPath(target));
   if (data === undefined || data.isDirectory) {
     return undefined;
   }
@@ -79,7 +79,9 @@ async function readLayerLink(
   digest: Digest,
 ): Promise<Digest | undefined> {
   const path = layerLinkPath(name, digest);
-  return (await ownLinks.isUnchanged(driver, path, digest)) ? digest : readLink(driver, path);
+  return (await ownLinks.isUnchanged(driver, path, digest))
+    ? digest
+    : readDigestLink(driver, path, digest);
 }
 
 /**

@@ -24,7 +24,7 @@ import {
   revisionPath,
   tagIndexPath,
 } from '../storage/layout.ts';
-import { readLink } from '../storage/link-store.ts';
+import { readDigestLink } from '../storage/link-store.ts';
 import { walkRepositories, walkRepositoryDirectories } from './catalog.ts';
 import type { RegistryContext } from './context.ts';
 import { type Candidate, Marks } from './garbage-marks.ts';
@@ -190,7 +190,7 @@ async function sweepLinks(
       const unmarked: { digest: Digest; target: Digest }[] = [];
       await forEachLimited(digests, parallelReads, async (digest) => {
         const path = layerLinkPath(name, digest);
-        const target = await readLink(driver, path);
+        const target = await readDigestLink(driver, path, digest);
         if (target === undefined || marks.has(target)) {
           return;
         }

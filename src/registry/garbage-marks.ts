@@ -272,17 +272,18 @@ export class Marks {
   }
 
   /**
-   * Where the bytes of a manifest that the repository sees are stored, if they are. A torn link names what its folder
-   * is named after, as `verify --repair` writes it anew.
+   * Where the bytes of a manifest that the repository sees are stored, if they are. A torn link, or one of another
+   * digest, stands for what its folder is named after, as `verify --repair` writes it anew.
    */
   async #revisionTarget(name: RepositoryName, digest: Digest): Promise<Digest | undefined> {
     const { driver } = this.#context;
     const path = revisionLinkPath(name, digest);
-    const link = await inspectLink(driver, path);
+    const link = await inspectLink(driver, path, digest);
     if (link.state === 'torn' && !isCanonical(digest)) {
       await this.#keepForTornAlias(name, path);
     }
-    const named = isCanonical(digest) && link.state === 'torn' ? digest : undefined;
+    const isMisread = link.state === 'torn' || link.state === 'foreign';
+    const named = isCanonical(digest) && isMisread ? digest : undefined;
     const target = 'target' in link ? link.target : named;
     if (target === undefined || (await driver.stat(blobDataPath(target))) === undefined) {
       return undefined;
@@ -302,7 +303,10 @@ export class Marks {
   #tellTorn(name: RepositoryName, path: string, outcome: string): void {
     if (!this.#torn.has(path)) {
       this.#torn.add(path);
-      this.#context.logger.warn(`a link is empty or cut short: ${outcome}`, { name, path });
+      this.#context.logger.warn(`a link is empty, cut short or of another digest: ${outcome}`, {
+        name,
+        path,
+      });
     }
   }
 

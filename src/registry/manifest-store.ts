@@ -9,7 +9,7 @@ import { type ParsedManifest, parseStoredManifest, referencesOf } from '../oci/m
 import type { RepositoryName, Tag } from '../oci/reference.ts';
 import { DriverCode } from '../storage/driver.ts';
 import { blobDataPath, revisionLinkPath } from '../storage/layout.ts';
-import { readLink } from '../storage/link-store.ts';
+import { readDigestLink } from '../storage/link-store.ts';
 import type { RegistryContext } from './context.ts';
 import type { StoredManifest } from './manifest-cache.ts';
 import { resolveTag } from './tags.ts';
@@ -31,7 +31,7 @@ export function resolveRevision(
   name: RepositoryName,
   digest: Digest,
 ): Promise<Digest | undefined> {
-  return readLink(context.driver, revisionLinkPath(name, digest));
+  return readDigestLink(context.driver, revisionLinkPath(name, digest), digest);
 }
 
 /** @throws `MANIFEST_UNKNOWN` the repository does not see it, or its bytes are gone or no manifest */

@@ -10,8 +10,9 @@ import type { RepositoryName, Tag } from '../oci/reference.ts';
  *   unreadable-blob      storage cannot read it                    nothing
  *   dangling-link        a repository's link to a blob that is     removed: the digest stands in manifests too, and
  *                        not there                                  a push writes the link again
- *   torn-link            empty, cut short, or with a line end       written anew where the data is there, removed where
- *                        (Distribution cannot read that)            it is not; nothing where that cannot be told
+ *   torn-link            empty, cut short, with a line end          written anew where the data is there, removed where
+ *                        (Distribution cannot read that), or of     it is not; nothing where that cannot be told
+ *                        another digest than its folder
  *   dangling-revision    link to a manifest that is not there       nothing: it tells what must be pushed again
  *   unreadable-manifest  not its digest's bytes, no manifest, or    nothing
  *                        one whose references cannot all be read

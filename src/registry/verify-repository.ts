@@ -175,9 +175,12 @@ class RepositoryCheck {
     );
   }
 
-  /** Digest a link holds; a torn one is reported, and mended where its folder's name and the data tell how. */
+  /**
+   * Digest a link holds; a torn one, or one of another digest than its folder, is reported, and mended where the folder's
+   * name and the data tell how.
+   */
   async #link(path: string, digest: Digest, siblings: string): Promise<Digest | undefined> {
-    const link = await inspectLink(this.#context.driver, path);
+    const link = await inspectLink(this.#context.driver, path, digest);
     if (link.state === 'absent') {
       return undefined;
     }
@@ -188,23 +191,24 @@ class RepositoryCheck {
       }
       return link.target;
     }
+    const what = link.state === 'foreign' ? 'names another digest' : 'empty or cut short';
     const target = await this.#tornTarget(digest, siblings);
     if (target !== 'gone' && target !== 'unknown') {
-      await this.#rewrite(path, target, { digest });
+      await this.#rewrite(path, target, { digest }, what);
       return target;
     }
     // What a blob that cannot be read now may be named by stays.
     const isRemoved = this.#run.repair && target === 'gone';
     if (isRemoved) {
-      await this.#removeTorn(path);
+      await this.#removeTorn(path, digest);
     }
     this.#found(
       'torn-link',
       path,
       { digest },
       target === 'gone'
-        ? 'empty or cut short, and its data is not there'
-        : 'empty or cut short, and not all it may name can be read',
+        ? `${what}, and its data is not there`
+        : `${what}, and not all it may name can be read`,
       isRemoved && 'removed',
     );
     return undefined;
@@ -218,17 +222,16 @@ class RepositoryCheck {
     return (await this.#hasData(digest)) ? digest : 'gone';
   }
 
-  async #rewrite(path: string, target: Digest, named: Named): Promise<void> {
+  async #rewrite(
+    path: string,
+    target: Digest,
+    named: Named,
+    what = 'ends with a line end',
+  ): Promise<void> {
     if (this.#run.repair) {
       await this.#context.driver.put(path, target);
     }
-    this.#found(
-      'torn-link',
-      path,
-      named,
-      'empty, cut short, or with a line end',
-      this.#run.repair && 'rewritten',
-    );
+    this.#found('torn-link', path, named, what, this.#run.repair && 'rewritten');
   }
 
   /** Removes a link without data, unless a push brought the data at the same moment. */
@@ -241,9 +244,9 @@ class RepositoryCheck {
     return true;
   }
 
-  async #removeTorn(path: string): Promise<void> {
-    const link = await inspectLink(this.#context.driver, path);
-    if (link.state === 'torn') {
+  async #removeTorn(path: string, digest: Digest): Promise<void> {
+    const { state } = await inspectLink(this.#context.driver, path, digest);
+    if (state === 'torn' || state === 'foreign') {
       await removeLink(this.#context.driver, path);
     }
   }

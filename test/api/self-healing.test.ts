@@ -34,6 +34,7 @@ const damages: readonly (readonly [string, (digest: string) => string | undefine
   ['full of zeros', () => '\0'.repeat(71)],
   ['ended by a newline', (digest) => `${digest}\n`],
   ['dangling', () => `sha256:${'00'.repeat(32)}`],
+  ['of another blob', () => digestOf(config)],
   ['not there', () => undefined],
 ];
 
@@ -132,6 +133,37 @@ function tests(subject: ApiUnderTest): void {
       // A link that can be read all the same is told to be there, and a client does not send that blob again.
       expect((await readFile(file, 'latin1')).trim()).toBe(digest);
     });
+  });
+
+  it.each([
+    ['GET', 'layer'],
+    ['HEAD', 'layer'],
+    ['GET', 'manifest'],
+    ['HEAD', 'manifest'],
+  ] as const)('%s of a %s whose link names another gives nothing else', async (method, kind) => {
+    const other = { layer: digestOf(config), manifest: digestOf(JSON.stringify(anImage())) }[kind];
+    await subject.api.pushImage(name, undefined);
+    await writeFile(kind === 'layer' ? links.layer() : links.revision(), other);
+    // Started anew: the server that took them may give both out of its memory.
+    const { root } = subject.registry;
+    const fresh = await startRegistry({ root, frontEnd: subject.frontEnd });
+    const api = new ApiClient(fresh.port);
+    const path = `/v2/${name}/${kind === 'layer' ? 'blobs' : 'manifests'}/${digests[kind]}`;
+    expect((await api.send(method, path)).status).toBe(404);
+    if (kind === 'manifest') {
+      expect((await api.send(method, `/v2/${name}/manifests/v1`)).status).toBe(404);
+    } else {
+      const elsewhere = `/v2/${name}-mounted/blobs/uploads/?from=${name}&mount=${digests.layer}`;
+      expect((await api.send('POST', elsewhere, { body: '' })).status).toBe(202);
+      expect((await api.putManifest(name, 'again', manifest)).codes()).toEqual([
+        'MANIFEST_BLOB_UNKNOWN',
+      ]);
+    }
+    await pushUntilTaken();
+    await expectWhole();
+    expect((await api.send(method, path)).status).toBe(200);
+    api.close();
+    await fresh.stop();
   });
 
   it.each([

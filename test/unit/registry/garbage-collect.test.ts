@@ -267,6 +267,19 @@ describe('garbage collection with --delete-untagged', () => {
     expect(await isManifest('a', image.digest)).toBe(false);
   });
 
+  it('leaves a link that names another blob than its folder to verify', async () => {
+    const image = await storeImage(context, 'a', 'v1', 'x');
+    const lost = await storeBlob(context, 'a', 'lost');
+    const kept = image.blobs[1] as Digest;
+    await context.driver.put(layerLinkPath(repository('a'), kept), lost);
+    const { lines } = await collect();
+    expect(lines.filter((line) => line.includes('layer link'))).toEqual([
+      `a: layer link eligible for deletion: ${lost}`,
+    ]);
+    expect(await isLinked('a', lost)).toBe(false);
+    expect(await isLinked('a', kept)).toBe(true);
+  });
+
   it('takes a removed referrer out of the index', async () => {
     const image = await storeImage(context, 'a', 'v1', 'x');
     await storeImage(context, 'a', undefined, 'signature', { subject: image.descriptor });

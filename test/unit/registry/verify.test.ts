@@ -171,6 +171,28 @@ describe('verify', () => {
     expect(kinds(await verify(true))).toEqual(['torn-link removed']);
   });
 
+  it('finds links that name another blob or manifest than their folder, and writes them anew', async () => {
+    const other = await storeImage(context, name, 'v2', 'two');
+    await write(linkOf(layer()), other.blobs[1] as Digest);
+    await write(revisionLinkPath(name, image.digest), `${other.digest}\n`);
+    const { findings } = await verify();
+    expect(findings.filter(({ kind }) => kind === 'torn-link')).toMatchObject([
+      { digest: layer(), path: linkOf(layer()), detail: expect.stringContaining('another') },
+      { digest: image.digest, path: revisionLinkPath(name, image.digest) },
+    ]);
+    expect(kinds(await verify(true))).toEqual(['torn-link rewritten', 'torn-link rewritten']);
+    expect(await read(linkOf(layer()))).toBe(layer());
+    expect(await read(revisionLinkPath(name, image.digest))).toBe(image.digest);
+    expect(kinds(await verify())).toEqual([]);
+  });
+
+  it('removes a link that names another blob and whose own is not there', async () => {
+    const digest = `sha256:${'ab'.repeat(32)}` as Digest;
+    await write(linkOf(digest), layer());
+    expect(kinds(await verify(true))).toEqual(['torn-link removed']);
+    expect(await context.driver.stat(linkOf(digest))).toBeUndefined();
+  });
+
   it('removes an empty link without data', async () => {
     const digest = `sha256:${'ab'.repeat(32)}` as Digest;
     await write(linkOf(digest), '');
@@ -203,7 +225,7 @@ describe('verify', () => {
     await write(tagLinkPath(name, 'torn' as Tag), 'sha2');
     await mkdir(join(folder.path, tagsPath(name), 'empty'), { recursive: true });
     await write(`${tagsPath(name)}/README.txt`, 'hello');
-    expect(kinds(await verify(true))).toEqual(['dangling-tag', 'dangling-tag', 'stray-file']);
+    expect(kinds(await verify())).toEqual(['dangling-tag', 'dangling-tag', 'stray-file']);
     expect(await read(`${tagsPath(name)}/README.txt`)).toBe('hello');
   });
 
