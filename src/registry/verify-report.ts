@@ -17,7 +17,9 @@ import type { RepositoryName, Tag } from '../oci/reference.ts';
  *   unreadable-manifest  not its digest's bytes, no manifest, or    nothing
  *                        one whose references cannot all be read
  *   missing-reference    a manifest needs what is not there         nothing: as above
- *   dangling-tag         points at no manifest, or nowhere          nothing: the next push of the tag mends it
+ *   dangling-tag         points at no manifest, or nowhere          nothing: the next push of the tag mends it; but a
+ *                                                                  folder that holds nothing, as a push that failed
+ *                                                                  leaves it, is removed
  *   stray-file           a file where only tags belong              nothing: not ours
  *   orphan-upload        session without a start time, or older     removed, as upload purging would
  *                        than upload purging allows

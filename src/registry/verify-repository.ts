@@ -2,14 +2,16 @@
 
 import { algorithmOf, canonicalAlgorithm, type Digest } from '../oci/digest.ts';
 import { parseStoredManifest } from '../oci/manifest.ts';
-import { type RepositoryName, tryParseTag } from '../oci/reference.ts';
+import { type RepositoryName, type Tag, tryParseTag } from '../oci/reference.ts';
 import {
   blobDataPath,
   layerLinkPath,
   layersPath,
+  removedTagPath,
   revisionLinkPath,
   revisionsPath,
   tagLinkPath,
+  tagPath,
   tagsPath,
   uploadPath,
   uploadsPath,
@@ -23,7 +25,7 @@ import { loadManifest, resolveRevision } from './manifest-store.ts';
 import { forEachLimited } from './parallel.ts';
 import { uploadAgedAtMs } from './purge-uploads.ts';
 import type { Finding, VerifyRun } from './verify-report.ts';
-import { digestPages, listPages } from './walk-storage.ts';
+import { digestPages, filesBelow, listPages } from './walk-storage.ts';
 
 /** Files looked at side by side. */
 const parallelReads = 16;
@@ -136,7 +138,10 @@ class RepositoryCheck {
     const path = tagLinkPath(this.#name, tag);
     const link = await inspectLink(this.#context.driver, path);
     if (!('target' in link)) {
-      this.#found('dangling-tag', path, { tag }, 'its link is empty, torn or not there');
+      const isRemoved =
+        this.#run.repair && link.state === 'absent' && (await this.#removeBare(tag));
+      const detail = 'its link is empty, torn or not there';
+      this.#found('dangling-tag', path, { tag }, detail, isRemoved && 'removed');
       return;
     }
     if (link.state === 'line-end') {
@@ -146,6 +151,36 @@ class RepositoryCheck {
     if (stored === undefined || !(await this.#hasData(stored))) {
       this.#found('dangling-tag', path, { tag }, `${link.target} is not there`);
     }
+  }
+
+  /**
+   * Removes the folder of a tag that holds nothing, as a push that failed leaves it. A push at the same moment would lose
+   * its link with the folder: it is put aside first, whole, and what it holds after all goes back.
+   */
+  async #removeBare(tag: Tag): Promise<boolean> {
+    const { driver, newId } = this.#context;
+    const path = tagPath(this.#name, tag);
+    // Without folders of their own, object stores have none that are empty.
+    if (!driver.abilities.renamesFolders || !(await this.#isBare(path))) {
+      return false;
+    }
+    const aside = removedTagPath(this.#name, newId());
+    await driver.apply([{ kind: 'recycle', from: path, to: aside, holds: [] }]);
+    let isBare = true;
+    for await (const file of filesBelow(driver, aside)) {
+      isBare = false;
+      const to = path + file.slice(aside.length);
+      await driver.apply([{ kind: 'move', from: file, to, keepExisting: true }]);
+    }
+    // Not there when it could not be put aside: then nothing was changed.
+    return (await removeLink(driver, aside)) && isBare;
+  }
+
+  async #isBare(path: string): Promise<boolean> {
+    for await (const _ of filesBelow(this.#context.driver, path)) {
+      return false;
+    }
+    return true;
   }
 
   #strayFile(entry: string): Promise<void> {

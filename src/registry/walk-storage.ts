@@ -33,6 +33,22 @@ export async function* listPages(
   }
 }
 
+/** Paths of the files at any depth below `path`. */
+export async function* filesBelow(
+  driver: StorageDriver,
+  path: string,
+): AsyncGenerator<string, void, void> {
+  for await (const entries of listPages(driver, path)) {
+    for (const entry of entries) {
+      if (entry.isDirectory) {
+        yield* filesBelow(driver, `${path}/${entry.name}`);
+      } else {
+        yield `${path}/${entry.name}`;
+      }
+    }
+  }
+}
+
 /** Digests that have a folder `<alg>/<hex>` below `path` (`_layers`, `revisions`), in pages. */
 export async function* digestPages(
   driver: StorageDriver,

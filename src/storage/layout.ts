@@ -13,6 +13,7 @@
  * Ours, ignored by Distribution and rebuilt from the rest:
  *       _manifests/referrers/<alg>/<subject hex>/<alg>-<hex>   descriptor of a referrer, as it is listed
  *       _manifests/referrers/complete                   every revision of the repository was looked at
+ *       _manifests/longshore-removed-<id>               a tag's folder on its way out
  *       _uploads/<id>/link                              the layer link that its end will need
  *       _uploads/<id>/longshore                         digest so far of a streamed upload (upload-store.ts)
  *     longshore-quarantine/<alg>-<hex>                  corrupt blobs that `verify --repair` took out of the way
@@ -83,6 +84,11 @@ export function tagPath(name: RepositoryName, tag: Tag): string {
 
 export function tagLinkPath(name: RepositoryName, tag: Tag): string {
   return `${tagPath(name, tag)}/current/link`;
+}
+
+/** Where a tag's folder is put before it is removed: where no listing of tags shows it. */
+export function removedTagPath(name: RepositoryName, id: string): string {
+  return `${manifestsPath(name)}/longshore-removed-${id}`;
 }
 
 /** The folder that remembers one digest the tag pointed at. */

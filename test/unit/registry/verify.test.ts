@@ -1,4 +1,4 @@
-import { mkdir, truncate, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, truncate, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Digest, parseDigest } from '../../../src/oci/digest.ts';
@@ -227,6 +227,55 @@ describe('verify', () => {
     await write(`${tagsPath(name)}/README.txt`, 'hello');
     expect(kinds(await verify())).toEqual(['dangling-tag', 'dangling-tag', 'stray-file']);
     expect(await read(`${tagsPath(name)}/README.txt`)).toBe('hello');
+  });
+
+  describe('of tags without a link', () => {
+    const tags = (): string => join(folder.path, tagsPath(name));
+    const index = (): string => `index/sha256/${image.digest.slice('sha256:'.length)}`;
+    const left = async (): Promise<string[]> => (await readdir(tags())).sort();
+
+    it('removes those that hold nothing, as pushes that failed leave them', async () => {
+      for (const rest of ['bare', 'no-link/current', `no-current/${index()}`, 'both/current']) {
+        await mkdir(join(tags(), rest), { recursive: true });
+      }
+      await mkdir(join(tags(), 'both', index()), { recursive: true });
+      // What a killed writer leaves is no content.
+      const temp = 'link.01234567-89ab-cdef-0123-456789abcdef.tmp';
+      await write(`${tagsPath(name)}/both/current/${temp}`, 'sha256:');
+      expect(kinds(await verify())).toEqual(Array(4).fill('dangling-tag'));
+      expect(kinds(await verify(true))).toEqual(Array(4).fill('dangling-tag removed'));
+      expect(await left()).toEqual(['v1']);
+      expect(await readdir(join(tags(), '..'))).toEqual(['revisions', 'tags']);
+      expect(kinds(await verify())).toEqual([]);
+    });
+
+    it('leaves those that hold a torn link, the link of an earlier digest, or a file of somebody', async () => {
+      await write(tagLinkPath(name, 'torn' as Tag), '');
+      await write(`${tagsPath(name)}/once/${index()}/link`, image.digest);
+      await write(`${tagsPath(name)}/noted/README`, 'mine');
+      expect(kinds(await verify(true))).toEqual(Array(3).fill('dangling-tag'));
+      expect(await left()).toEqual(['noted', 'once', 'torn', 'v1']);
+    });
+
+    it('gives back a link that a push brings at the same moment', async () => {
+      await mkdir(join(tags(), 'racing/current'), { recursive: true });
+      const path = tagLinkPath(name, 'racing' as Tag);
+      const racing = aContext(
+        driverWith(context.driver, {
+          async apply(steps) {
+            await write(path, image.digest);
+            await context.driver.apply(steps);
+          },
+        }),
+      );
+      const options = { repair: true, bytesPerSecond: undefined, uploadAgeMs: weekMs };
+      const { findings, repaired } = await verifyStorage(racing, options, () => {});
+      expect({ findings, repaired }).toEqual({ findings: 1, repaired: 0 });
+      expect(await read(path)).toBe(image.digest);
+      expect(await left()).toEqual(['racing', 'v1']);
+      expect(await readdir(join(tags(), '..'))).toEqual(['revisions', 'tags']);
+      expect(kinds(await verify())).toEqual([]);
+    });
   });
 
   it('tells upload sessions that nobody finished, and leaves young ones alone', async () => {
