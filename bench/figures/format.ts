@@ -39,6 +39,14 @@ export function cpuTime(milliseconds: number): string {
   return milliseconds < 1 ? `${number(milliseconds * 1000)} µs` : `${number(milliseconds)} ms`;
 }
 
+/** How long one request or job took; empty when that is not known. autocannon counts in whole milliseconds. */
+export function latency(milliseconds: number | undefined): string {
+  if (milliseconds === undefined) {
+    return '';
+  }
+  return milliseconds === 0 ? '<1 ms' : `${number(milliseconds)} ms`;
+}
+
 const singular: Readonly<Record<string, string>> = {
   'images/s': 'image',
   'requests/s': 'request',

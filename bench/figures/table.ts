@@ -1,6 +1,15 @@
 /** The results as text for a terminal: one block for each case, one line for each server. */
 
-import { addedMemory, cpuTime, mebibytes, number, oneUnit, percent, times } from './format.ts';
+import {
+  addedMemory,
+  cpuTime,
+  latency,
+  mebibytes,
+  number,
+  oneUnit,
+  percent,
+  times,
+} from './format.ts';
 import type { CaseResult, Results } from './results.ts';
 import { type CaseSummary, type ServerSummary, summarize } from './summary.ts';
 
@@ -77,8 +86,8 @@ function serverRow(summary: CaseSummary, server: ServerSummary): string {
     server.cpuSecondsPerGiB === undefined ? '' : number(server.cpuSecondsPerGiB),
     mebibytes(server.peakBytes),
     addedMemory(server.peakBytes, server.restBytes),
-    server.p50Ms === undefined ? '' : `${number(server.p50Ms)} ms`,
-    server.p99Ms === undefined ? '' : `${number(server.p99Ms)} ms`,
+    latency(server.p50Ms),
+    latency(server.p99Ms),
   ]);
 }
 

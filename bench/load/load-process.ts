@@ -13,7 +13,7 @@ process.on('disconnect', () => process.exit());
 
 async function answer(question: Question): Promise<Answer> {
   try {
-    return question.ask === 'open' ? await open(question) : await run(question);
+    return question.ask === 'open' ? await open(question) : await work(question);
   } catch (error) {
     return { error: error instanceof Error ? error.message : String(error) };
   }
@@ -25,10 +25,15 @@ async function open(question: Question & { ask: 'open' }): Promise<Answer> {
   return { cases: cases.map(({ name, unit }) => ({ name, unit })) };
 }
 
-async function run({ server, caseName, seconds }: Question & { ask: 'run' }): Promise<Answer> {
+async function work(question: Exclude<Question, { ask: 'open' }>): Promise<Answer> {
+  const { server, caseName } = question;
   const found = opened.get(server)?.find((each) => each.name === caseName);
   if (found === undefined) {
     throw new TypeError(`no case ${caseName} is open`);
   }
-  return { measurement: await found.run(seconds) };
+  if (question.ask === 'run') {
+    return { measurement: await found.run(question.seconds) };
+  }
+  await (question.ask === 'prepare' ? found.prepare?.() : found.end?.());
+  return { isDone: true };
 }

@@ -15,6 +15,12 @@ export type Question =
       readonly rateClient: RateClient;
     }
   | {
+      /** Before and after each run of a case. */
+      readonly ask: 'prepare' | 'end';
+      readonly server: string;
+      readonly caseName: string;
+    }
+  | {
       readonly ask: 'run';
       readonly server: string;
       readonly caseName: string;
@@ -29,4 +35,5 @@ export interface CaseName {
 export type Answer =
   | { readonly cases: readonly CaseName[] }
   | { readonly measurement: Measurement }
+  | { readonly isDone: true }
   | { readonly error: string };

@@ -11,6 +11,8 @@ const activeConnections = 8;
 /** Opened together; more would overflow the listen queue. */
 const openedAtOnce = 100;
 const idleReadBytes = 2048;
+/** Of the same requests, for memory to be what it is under them before the first connection waits. */
+const warmUpSeconds = 1;
 
 export const idle: Profile = {
   id: 'k',
@@ -18,49 +20,66 @@ export const idle: Profile = {
   question: 'What do waiting clients cost in memory, and do they slow the others?',
   minutes: 0.9,
   async open(target: Target): Promise<readonly Case[]> {
-    // Before any of them: what a first run took is kept and used again by the next.
-    const before = residentBytes(target.pid);
-    return [
-      {
-        name: `GET /v2/ beside ${target.scale.idleConnections} waiting connections`,
-        unit: 'requests/s',
-        run: (seconds) => amongIdle(target, before, seconds),
-      },
-    ];
+    await requests(target, warmUpSeconds);
+    return [new AmongIdle(target)];
   },
 };
 
-async function amongIdle(target: Target, before: number, seconds: number): Promise<Measurement> {
-  const { port, pid, rateClient, scale } = target;
-  const waiting: Connection[] = [];
-  try {
-    while (waiting.length < scale.idleConnections) {
+class AmongIdle implements Case {
+  readonly name: string;
+  readonly unit = 'requests/s';
+  readonly #target: Target;
+  readonly #waiting: Connection[] = [];
+  #bytesEach: number | undefined;
+
+  constructor(target: Target) {
+    this.#target = target;
+    this.name = `GET /v2/ beside ${target.scale.idleConnections} waiting connections`;
+  }
+
+  /** Opens the connections, each of which asks once: neither is part of what a request costs. */
+  async prepare(): Promise<void> {
+    const { port, pid, scale } = this.#target;
+    const before = residentBytes(pid);
+    while (this.#waiting.length < scale.idleConnections) {
       const batch = Array.from(
-        { length: Math.min(openedAtOnce, scale.idleConnections - waiting.length) },
+        { length: Math.min(openedAtOnce, scale.idleConnections - this.#waiting.length) },
         () => new Connection(port, idleReadBytes),
       );
-      waiting.push(...batch);
+      this.#waiting.push(...batch);
       await Promise.all(batch.map((lane) => expect(lane, [200], { method: 'GET', path: '/v2/' })));
     }
-    const grown = residentBytes(pid) - before;
-    const measured = await requestRate({
-      client: rateClient,
-      port,
-      connections: activeConnections,
-      seconds,
-      method: 'GET',
-      path: '/v2/',
-    });
+    // The first time tells: what it took is kept and used again by the next.
+    this.#bytesEach ??= (residentBytes(pid) - before) / this.#waiting.length;
+  }
+
+  async run(seconds: number): Promise<Measurement> {
+    const measured = await requests(this.#target, seconds);
+    const bytesEach = this.#bytesEach ?? 0;
     return {
       ...measured,
       notes: {
-        'KiB a waiting connection': grown / 1024 / waiting.length,
-        'connections kept': waiting.filter((lane) => lane.isOpen).length,
+        // No more than what is tidied away meanwhile: then there is nothing to tell.
+        ...(bytesEach > 0 ? { 'KiB a waiting connection': bytesEach / 1024 } : {}),
+        'connections kept': this.#waiting.filter((lane) => lane.isOpen).length,
       },
     };
-  } finally {
-    for (const lane of waiting) {
+  }
+
+  end(): void {
+    for (const lane of this.#waiting.splice(0)) {
       lane.close();
     }
   }
+}
+
+function requests({ port, rateClient }: Target, seconds: number): Promise<Measurement> {
+  return requestRate({
+    client: rateClient,
+    port,
+    connections: activeConnections,
+    seconds,
+    method: 'GET',
+    path: '/v2/',
+  });
 }

@@ -30,7 +30,11 @@ export interface Profile {
 export interface Case {
   readonly name: string;
   readonly unit: Unit;
+  /** Brings about what each run needs, at a cost that is not the run's. */
+  prepare?(): Promise<void>;
   run(seconds: number): Promise<Measurement>;
+  /** Ends what `prepare` brought about, after the run or in its place. */
+  end?(): void;
 }
 
 export type Unit = 'images/s' | 'MiB/s' | 'requests/s' | 'pushes/s' | 'operations/s';

@@ -3,6 +3,7 @@
 import {
   addedMemory,
   cpuTime,
+  latency,
   mebibytes,
   number,
   oneUnit,
@@ -149,8 +150,6 @@ function figuresTable(summary: CaseSummary): Html {
 
 function cells(summary: CaseSummary, server: ServerSummary): string[] {
   const ratio = summary.ratios.find((each) => each.server === server.server);
-  const milliseconds = (value: number | undefined): string =>
-    value === undefined ? '' : `${number(value)} ms`;
   return [
     server.server,
     number(server.rate.median),
@@ -160,8 +159,8 @@ function cells(summary: CaseSummary, server: ServerSummary): string[] {
     server.cpuSecondsPerGiB === undefined ? '' : number(server.cpuSecondsPerGiB),
     mebibytes(server.peakBytes),
     addedMemory(server.peakBytes, server.restBytes),
-    milliseconds(server.p50Ms),
-    milliseconds(server.p99Ms),
+    latency(server.p50Ms),
+    latency(server.p99Ms),
   ];
 }
 

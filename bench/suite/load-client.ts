@@ -41,6 +41,14 @@ export class LoadClient {
     return answer.measurement;
   }
 
+  async prepare(server: string, caseName: string): Promise<void> {
+    await this.#ask({ ask: 'prepare', server, caseName });
+  }
+
+  async end(server: string, caseName: string): Promise<void> {
+    await this.#ask({ ask: 'end', server, caseName });
+  }
+
   async stop(): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const ended = once(this.#child, 'exit');

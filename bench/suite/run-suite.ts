@@ -195,19 +195,36 @@ async function timeRun(
     touchMemory(profile.fillsBytes);
   }
   resetPeak(server.pid);
-  const cpuBefore = cpuSeconds(server.pid);
-  const loadBefore = cpuSeconds(load.pid);
-  const measured = await load.run(server.peer.name, name, seconds);
-  const run: Run = {
-    ...measured,
-    cpuSeconds: cpuSeconds(server.pid) - cpuBefore,
-    loadCpuSeconds: cpuSeconds(load.pid) - loadBefore,
-    peakBytes: peakBytes(server.pid),
-  };
+  const run = await prepared(load, server.peer.name, name, async () => {
+    const cpuBefore = cpuSeconds(server.pid);
+    const loadBefore = cpuSeconds(load.pid);
+    const measured = await load.run(server.peer.name, name, seconds);
+    return {
+      ...measured,
+      cpuSeconds: cpuSeconds(server.pid) - cpuBefore,
+      loadCpuSeconds: cpuSeconds(load.pid) - loadBefore,
+      peakBytes: peakBytes(server.pid),
+    };
+  });
   if (profile.fillsBytes !== undefined) {
     freeData(server.root);
   }
   // What this server left unwritten must not be written during the next one's run.
   spawnSync('sync', ['-f', server.root]);
   return run;
+}
+
+/** Runs `work` between the two: what they cost is not counted. */
+async function prepared(
+  load: LoadClient,
+  server: string,
+  name: string,
+  work: () => Promise<Run>,
+): Promise<Run> {
+  try {
+    await load.prepare(server, name);
+    return await work();
+  } finally {
+    await load.end(server, name);
+  }
 }
