@@ -31,7 +31,7 @@ async function main(): Promise<number> {
   makeOutFolder(options.out);
   const isRaised = mayRaisePriority();
   const head = headOf(options, isRaised);
-  print(`${machineText(head)}\n${headText()}`);
+  print(`${machineText(head)}\n${headText(oursOf(head))}`);
   const cases: CaseResult[] = [];
   const observer: SuiteObserver = {
     profileStarted: ({ id, title }) => print(`\n(${id}) ${title}\n`),

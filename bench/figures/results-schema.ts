@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { Results } from './results.ts';
 
-const amount = Type.Number({ minimum: 0 });
+const amount = Type.Number();
 
 const machine = Type.Object({
   cpu: Type.String(),

@@ -34,7 +34,18 @@ export function machineText({ machine, servers, takenAt, isQuick }: Results): st
   return `${lines.join('\n')}\n`;
 }
 
-export function headText(): string {
+/** What the columns mean, for a terminal and for the report. */
+export function legendTexts(ours: string): readonly string[] {
+  return [
+    'median: of the runs, the more the better. spread: half the distance from the lowest to the highest run, as a share of the median.',
+    `ours/its: the median of ${ours} over that of the server in whose row it stands; above 1, ${ours} is faster.`,
+    'CPU: processor time of the server. peak: most resident memory; over rest: what of it the load added.',
+    'p50, p99: half of the requests or pushes, and 99 of 100, took no longer.',
+  ];
+}
+
+/** Meaning and names of the columns. */
+export function headText(ours: string): string {
   const names = [
     'server',
     'median',
@@ -47,7 +58,8 @@ export function headText(): string {
     'p50',
     'p99',
   ];
-  return `    ${row(names)}\n`;
+  const legend = legendTexts(ours).map((line) => `${line}\n`);
+  return `${legend.join('')}\n    ${row(names)}\n`;
 }
 
 /** @param ours  Name of the server that is compared with each of the others. */

@@ -55,6 +55,9 @@ async function pullAtOnce(port: number, digest: string, seconds: number): Promis
   // The cut makes each pull fail, which is how they end.
   await all.catch(() => {});
   const bytes = received.reduce((sum, each) => sum + each, 0);
+  if (bytes === 0) {
+    throw new Error('no byte arrived in time');
+  }
   return {
     count: bytes / 1024 ** 2,
     bytes,

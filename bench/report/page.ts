@@ -20,14 +20,14 @@ import {
   usualLoads,
   whyNoPlan,
 } from '../figures/plan.ts';
-import type { CaseResult, Results } from '../figures/results.ts';
+import { type CaseResult, oursOf, type Results } from '../figures/results.ts';
 import {
   type CaseSummary,
   type ServerSummary,
   summarize,
   summarizeAll,
 } from '../figures/summary.ts';
-import { remarks } from '../figures/table.ts';
+import { legendTexts, remarks } from '../figures/table.ts';
 import { colourClass, cpuChart, rateChart, ratioChart } from './chart.ts';
 import { Html, html } from './escape.ts';
 import { styleSheet } from './style.ts';
@@ -46,10 +46,11 @@ export function reportPage(results: Results): string {
 <body>
 <main>
 <header><h1>${headline(results)}</h1>
-<p class="soft">Same machine, same kind of configuration, runs taken in turn. Bars end at the median; thin marks are single runs.</p>
+<p class="soft">Same machine, same kind of configuration, runs taken in turn. Bars end at the median; a thin mark stands for each run.</p>
 ${legend(results)}</header>
 ${warnings(results)}
 ${overviews(results)}
+${legendCard(results)}
 ${groupByProfile(results.cases).map((group) => profileCard(results, group))}
 ${memoryCard(results)}
 ${planCard(results)}
@@ -97,46 +98,59 @@ function overviews(results: Results): Html {
   const titles = new Map(results.cases.map(({ profile, title }) => [profile, title]));
   const cards = others.map(
     ({ name }) => html`<section class="card"><h2>${ours?.name ?? ''} against ${name}</h2>
-<p class="soft">Rate as a multiple of ${name}’s, on a logarithmic scale; the dashed line is equal.</p>
+<p class="soft">Rate as a multiple of ${name}’s, on a logarithmic scale: right of the dashed line, ${ours?.name ?? ''} is faster. Bars end at the ratio of medians; the two thin marks are the lowest and the highest ratio of runs that were taken one after the other.</p>
 ${ratioChart(summarizeAll(results), name, titles)}</section>`,
   );
   return html`${cards}`;
 }
 
+function legendCard(results: Results): Html {
+  const items = legendTexts(oursOf(results)).map((text) => html`<li>${text}</li>`);
+  return html`<section class="card"><h2>How to read the tables</h2><ul class="soft">${items}</ul></section>`;
+}
+
 function profileCard(results: Results, cases: readonly CaseResult[]): Html {
   const [first] = cases;
   const names = results.servers.map(({ name }) => name);
+  const summaries = cases.map((result) => summarize(result, oursOf(results)));
   return html`<section class="card">
 <h2>(${first?.profile ?? ''}) ${first?.title ?? ''}</h2>
 <p class="soft">${first?.question ?? ''}</p>
-${cases.map((result) => caseSection(result, names))}
+${cases.map((result, index) => caseSection(result, summaries[index], names))}
+${figuresTable(summaries)}
+<details><summary>CPU as bars</summary>
+${summaries.map((summary) => html`<h3>${summary.name}</h3>${cpuChart(summary, names)}`)}
+</details>
 </section>`;
 }
 
-function caseSection(result: CaseResult, names: readonly string[]): Html {
-  const summary = summarize(result, names[0] ?? '');
+function caseSection(
+  result: CaseResult,
+  summary: CaseSummary | undefined,
+  names: readonly string[],
+): Html {
   const failed = result.failures.map(
     ({ server, error }) => html`<p class="failed">${server} failed: ${error}</p>`,
   );
+  if (summary === undefined) {
+    return html`${failed}`;
+  }
   const notes = summary.servers.flatMap((server) =>
     remarks(summary, server).map(
       (remark) => html`<p class="remark">${server.server}: ${remark}</p>`,
     ),
   );
   return html`<h3>${result.name}</h3>
-${rateChart(summary, names)}${failed}${notes}
-<details><summary>CPU, memory, latency</summary>
-${cpuChart(summary, names)}
-${figuresTable(summary)}
-</details>`;
+${rateChart(summary, names)}${failed}${notes}`;
 }
 
-function figuresTable(summary: CaseSummary): Html {
+/** Of all cases of a profile; the server compared with all others has no ratio of its own. */
+function figuresTable(summaries: readonly CaseSummary[]): Html {
   const heads = [
     '',
     'median',
     'spread',
-    'ratio',
+    'ours/its',
     'CPU',
     'CPU s/GiB',
     'peak memory',
@@ -144,8 +158,11 @@ function figuresTable(summary: CaseSummary): Html {
     'p50',
     'p99',
   ];
-  const rows = summary.servers.map((server) => tableRow(cells(summary, server), 'td'));
-  return html`<div class="scroll"><table><thead>${tableRow(heads, 'th')}</thead><tbody>${rows}</tbody></table></div>`;
+  const rows = summaries.map((summary) => [
+    html`<tr><th class="case" colspan="${heads.length}">${summary.name}, ${summary.unit}</th></tr>`,
+    ...summary.servers.map((server) => tableRow(cells(summary, server), 'td')),
+  ]);
+  return html`<div class="scroll"><table><thead>${tableRow(heads, 'th')}</thead><tbody>${rows.flat()}</tbody></table></div>`;
 }
 
 function cells(summary: CaseSummary, server: ServerSummary): string[] {
@@ -192,7 +209,7 @@ function memoryTable({ server, fixedBytes, cases }: MemoryComparison, ours: stri
       times(ratio),
     ],
   );
-  const heads = ['', `${ours}, peak`, 'less fixed cost', `${server}, peak`, 'ratio'];
+  const heads = ['', `${ours}, peak`, 'less fixed cost', `${server}, peak`, 'of its'];
   return html`<p class="soft">Runtime and threads of ${ours} take ${mebibytes(fixedBytes)} more than ${server} whatever they do: its fixed cost. The rest of its peak is held against ${server}’s.</p>
 <div class="scroll"><table><thead>${tableRow(heads, 'th')}</thead><tbody>${rows.map((row) => tableRow(row, 'td'))}</tbody></table></div>`;
 }

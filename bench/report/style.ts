@@ -7,7 +7,7 @@ export const styleSheet: string = `
 --rail:#222c37;--s0:#3fc1d3;--s1:#f0a04b;--s2:#b79af0;--s3:#a3cf5b;--good:#3fc1d3;--bad:#f5867a}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
-main{max-width:60rem;margin:0 auto;padding:1.5rem 1rem 4rem}
+main{max-width:64rem;margin:0 auto;padding:1.5rem 1rem 4rem}
 h1{font-size:clamp(1.5rem,5vw,2.1rem);line-height:1.15;margin:.5rem 0 .4rem;letter-spacing:-.02em;text-wrap:balance}
 h2{font-size:1.2rem;margin:0 0 .1rem;line-height:1.3;text-wrap:balance}
 h3{font-size:.95rem;font-weight:600;margin:1.3rem 0 .5rem}
@@ -31,10 +31,16 @@ svg{display:block;width:100%;height:20px;overflow:visible}
 .f0{fill:var(--s0);background:var(--s0)}.f1{fill:var(--s1);background:var(--s1)}
 .f2{fill:var(--s2);background:var(--s2)}.f3{fill:var(--s3);background:var(--s3)}
 .scroll{overflow-x:auto;margin:.9rem -.2rem 0}
+.scroll+p{margin-top:.9rem}
 table{border-collapse:collapse;width:100%;font-size:.86rem;font-variant-numeric:tabular-nums}
-th,td{padding:.35rem .55rem;text-align:right;border-top:1px solid var(--line);white-space:nowrap}
+th,td{padding:.35rem .45rem;text-align:right;border-top:1px solid var(--line);white-space:nowrap}
 th{font-weight:600;color:var(--soft);border-top:0}
 th:first-child,td:first-child{text-align:left}
+td:first-child{position:sticky;left:0;background:var(--card)}
+th.case{color:var(--ink);padding-top:.8rem}
+tbody tr:first-child td:first-child{position:sticky;left:0;background:var(--card)}
+th.case{padding-top:.35rem}
+ul.soft{margin:.5rem 0 0;padding-left:1.2rem;max-width:46rem;font-size:.92rem}
 details{margin-top:.7rem}summary{cursor:pointer;color:var(--soft);font-size:.9rem}
 .facts{display:grid;grid-template-columns:auto 1fr;gap:.15rem 1rem;font-size:.9rem;margin:.8rem 0 0}
 .facts dt{color:var(--soft)}.facts dd{margin:0;overflow-wrap:anywhere}

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { headText, legendTexts } from '../../../bench/figures/table.ts';
 import { Html, html } from '../../../bench/report/escape.ts';
 import { reportPage } from '../../../bench/report/page.ts';
 import { aCase, aResults } from './a-results.ts';
@@ -60,6 +61,36 @@ describe('report', () => {
   it('draws no broken number when a server did nothing', () => {
     const page = reportPage(aResults([aCase({ ours: [0], theirs: [0] })]));
     expect(page).not.toMatch(/NaN|Infinity/);
+  });
+
+  it('explains its words, and the terminal does it alike', () => {
+    const page = reportPage(aResults([aCase({ ours: [50], theirs: [10] })]));
+    for (const text of legendTexts('ours')) {
+      expect(page).toContain(`<li>${text}</li>`);
+      expect(headText('ours')).toContain(text);
+    }
+    const words = legendTexts('ours').join(' ');
+    for (const name of ['median', 'spread', 'ours/its', 'CPU', 'peak', 'over rest', 'p50', 'p99']) {
+      expect(words, name).toMatch(new RegExp(`(^|[ .])${name}[:,]`));
+    }
+    expect(page).toContain('lowest and the highest ratio of runs that were taken one after the');
+  });
+
+  it('shows the figures of all cases of a profile, none of them folded away', () => {
+    const cases = ['8 connections', '64 connections'].map((name) =>
+      aCase({ ours: [50], theirs: [10] }, { name }, { bytes: 1024 ** 3, peakBytes: 3 * 1024 ** 2 }),
+    );
+    const page = reportPage(aResults(cases)).replaceAll(/<details>.*?<\/details>/gs, '');
+    expect(page.split('<th>CPU s/GiB</th><th>peak memory</th>')).toHaveLength(2);
+    for (const { name } of cases) {
+      expect(page).toContain(`>${name}, images/s</th>`);
+    }
+    expect(page.split('<td>0.500</td><td>3.00 MiB</td>')).toHaveLength(5);
+  });
+
+  it('tells why a run was cut', () => {
+    const page = reportPage(aResults([], { cut: 'ended by SIGINT' }));
+    expect(page).toContain('ended by SIGINT');
   });
 
   it('warns of figures that are not to be kept', () => {
