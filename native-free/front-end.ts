@@ -4,6 +4,7 @@
  */
 
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type {
@@ -23,7 +24,7 @@ import {
 import type { Logger } from '../src/observe/logger.ts';
 import { type Connection, Connections } from './connections.ts';
 import { createExchangeRunner } from './exchange-runner.ts';
-import { sniffProtocol } from './h2c.ts';
+import { sniffProtocol, switchToH2c, wantsH2c, withoutUpgrade } from './h2c.ts';
 import { createHttp1 } from './http1.ts';
 import { createHttp2 } from './http2.ts';
 import type { TlsSource } from './tls/tls-source.ts';
@@ -58,7 +59,7 @@ export interface NodeFrontEnd extends FrontEnd {
  *   TCP or unix ──> door ──┬── tls ──> tls-door ──┬─ h2 ──> http2.ts
  *                          │                      └─ else ─> http1.ts
  *                          ├── h2c ──> first bytes ─┬─ preface ──> http2.ts
- *                          │                        └─ else ─> http1.ts
+ *                          │                        └─ else ─> http1.ts ── Upgrade: h2c ──> http2.ts
  *                          └── plain ─────────────────────────> http1.ts
  * ```
  */
@@ -78,6 +79,20 @@ export function createNodeFrontEnd(options: NodeFrontEndOptions): NodeFrontEnd {
   const ofRaw = new WeakMap<Socket, Connection>();
   let reportedDropMs = 0;
 
+  if (options.h2c && tls === undefined) http1.server.on('upgrade', onUpgrade);
+
+  async function onUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const connection = ofRaw.get(socket);
+    if (connection === undefined) {
+      socket.destroy();
+    } else if (!wantsH2c(request)) {
+      socket.unshift(Buffer.concat([withoutUpgrade(request), head]));
+      http1.accept(socket, connection);
+    } else if (await switchToH2c(request, socket, head, limits.headerTimeoutMs)) {
+      http2.accept(socket, connection);
+    }
+  }
+
   function onPlain(socket: Socket): void {
     const connection = connections.add(socket);
     // Until a protocol owns the socket nobody else listens; `close` follows and ends its record.
@@ -86,6 +101,7 @@ export function createNodeFrontEnd(options: NodeFrontEndOptions): NodeFrontEnd {
       http1.accept(socket, connection);
       return;
     }
+    ofRaw.set(socket, connection);
     void sniffProtocol(socket, limits.headerTimeoutMs).then((protocol) => {
       if (protocol !== undefined) {
         (protocol === 'http2' ? http2 : http1).accept(socket, connection);
