@@ -112,19 +112,26 @@ const smallestStepBytes = 16 * 1024;
 const largestStepBytes = 128 * 1024;
 const slowStepMs = 250;
 
-/** Small steps for slow clients, so that they are seen to move, and larger ones, which cost less, for fast ones. */
+/**
+ * Small steps for slow clients, so that they are seen to move, and larger ones, which cost less, for those that have
+ * been fast for a while. Not at once: any client takes its first window in no time.
+ */
 class Steps {
-  #bytes = smallestStepBytes;
+  #fastBytes = 0;
 
   async write(piece: Uint8Array, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
     for (let at = 0; at < piece.length; ) {
-      const step = piece.subarray(at, at + this.#bytes);
+      const step = piece.subarray(at, at + this.#sizeBytes());
       const startMs = performance.now();
       await write(step);
       at += step.length;
       const isSlow = performance.now() - startMs > slowStepMs;
-      this.#bytes = isSlow ? smallestStepBytes : Math.min(2 * this.#bytes, largestStepBytes);
+      this.#fastBytes = isSlow ? 0 : this.#fastBytes + step.length;
     }
+  }
+
+  #sizeBytes(): number {
+    return Math.min(Math.max(smallestStepBytes, this.#fastBytes / 8), largestStepBytes);
   }
 }
 

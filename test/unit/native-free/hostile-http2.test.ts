@@ -16,7 +16,7 @@ import {
 
 const idleMs = 600;
 const noProgressMs = 1_500;
-const largeBytes = 300_000;
+const largeBytes = 400_000;
 
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 const frameTypes = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, window: 8, more: 9 };
@@ -174,8 +174,8 @@ describe('hostile HTTP/2 clients', { concurrent: true }, () => {
       const received = (): number => connection.text.split('x').length - 1;
       while (received() < largeBytes) {
         expect(connection.isClosed).toBe(false);
-        connection.send(frame('window', 0, 0, uint32(4_096)));
-        connection.send(frame('window', 0, 1, uint32(4_096)));
+        connection.send(frame('window', 0, 0, uint32(8_192)));
+        connection.send(frame('window', 0, 1, uint32(8_192)));
         await delay(100);
       }
       expect(performance.now() - startMs).toBeGreaterThan(2 * noProgressMs);
