@@ -206,7 +206,8 @@ export const httpOptions = Type.Object(
     h2c: Type.Object(
       {
         enabled: bool({
-          description: 'Without TLS: accept HTTP/2 by prior knowledge beside HTTP/1.1.',
+          description:
+            'Without TLS: accept HTTP/2, by prior knowledge or `Upgrade: h2c`, beside HTTP/1.1. See docs/proxies.md.',
           default: false,
         }),
       },
