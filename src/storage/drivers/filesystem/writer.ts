@@ -156,19 +156,14 @@ class FilesystemWriter implements FileWriter {
     if (performance.now() - this.#lookedAtMs > lookAgainMs) {
       this.#look();
     }
-    this.#writing =
-      openWriters > 1
-        ? writeAllHere(this.#fd, bytes, this.#sizeBytes)
-        : writeAllAt(this.#fd, bytes, this.#sizeBytes);
+    this.#writing = this.#append(bytes);
     try {
       await this.#writing;
     } catch (error) {
-      this.#tornTail = Buffer.from(bytes);
       throw toDriverError(error, this.#target.path);
     } finally {
       this.#writing = undefined;
     }
-    await this.#assertAlone(bytes);
     this.#sizeBytes += bytes.length;
     if (
       this.#earlySync === undefined &&
@@ -260,6 +255,18 @@ class FilesystemWriter implements FileWriter {
       await syncData(this.#fd);
     }
     this.#durableBytes = this.#sizeBytes;
+  }
+
+  async #append(bytes: Uint8Array): Promise<void> {
+    try {
+      await (openWriters > 1
+        ? writeAllHere(this.#fd, bytes, this.#sizeBytes)
+        : writeAllAt(this.#fd, bytes, this.#sizeBytes));
+    } catch (error) {
+      this.#tornTail = Buffer.from(bytes);
+      throw error;
+    }
+    await this.#assertAlone(bytes);
   }
 
   /** Size of what is at the upload's path. @throws PathNotFoundError when another process has ended it */
