@@ -2,7 +2,7 @@
 
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -66,7 +66,9 @@ describe('a command whose output nobody takes ends without a stack trace', () =>
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'longshore-output-'));
     file = join(folder, 'config.yml');
-    const storage = `storage: {filesystem: {rootdirectory: ${join(folder, 'root')}}}`;
+    const root = join(folder, 'root');
+    await mkdir(root);
+    const storage = `storage: {filesystem: {rootdirectory: ${root}}}`;
     await writeFile(file, `version: 0.1\n${storage}\nhttp: {addr: 127.0.0.1:0, secret: s}\n`);
   });
 

@@ -10,6 +10,7 @@ export const debianPackages = {
   dockerd: 'docker.io',
   jq: 'jq',
   bc: 'bc',
+  busybox: 'busybox',
   curl: 'curl',
   openssl: 'openssl',
   htpasswd: 'apache2-utils',
