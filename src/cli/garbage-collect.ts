@@ -42,7 +42,7 @@ export async function collectGarbageCommand(request: GarbageRequest): Promise<nu
       }
       if (torn > 0) {
         process.stderr.write(
-          `longshore: ${torn} links are empty or cut short; what they may name was kept. Run longshore verify --repair; tags must be pushed again, or deleted.\n`,
+          `longshore: ${torn} links are empty, cut short or of another digest; what they may name was kept. Run longshore verify --repair; tags must be pushed again, or deleted.\n`,
         );
       }
       return unreadable + torn === 0 ? ExitCode.ok : ExitCode.failed;

@@ -200,7 +200,7 @@ describe('longshore garbage-collect', () => {
       const { code, stderr } = await runLongshore(['garbage-collect', ...flags, config]);
       expect(code).toBe(1);
       expect(stderr).toContain(revision.slice(root().length));
-      expect(stderr).toMatch(/^longshore: \d links? .*empty or cut short.*verify --repair/m);
+      expect(stderr).toMatch(/^longshore: \d links? .*empty, cut short.*verify --repair/m);
     }
     expect((await runLongshore(['verify', '--repair', config])).stdout).toContain('(rewritten)');
     expect((await runLongshore(['garbage-collect', config])).code).toBe(0);

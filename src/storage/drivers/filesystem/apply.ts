@@ -48,9 +48,8 @@ export async function applySteps(parts: ApplyParts, steps: readonly WriteStep[])
     );
   } catch (error) {
     await dropTemps(all);
-    for (const { folder, tempFolder } of all) {
+    for (const { folder } of all) {
       directories.removeNew(folder);
-      directories.removeNew(tempFolder);
     }
     giveBack(directories, all, recycling);
     throw toDriverError(error, all[0]?.path ?? '/');
