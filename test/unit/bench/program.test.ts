@@ -100,7 +100,8 @@ describe('npm run bench', () => {
       end(running.child);
       await wait(100);
       end(running.child);
-      expect(await running.code).toBe(1);
+      // The second signal may find it at its end, where Node.js has put its handlers away: null.
+      expect([1, null]).toContain(await running.code);
       const { cases = [], ...results } = saved() ?? {};
       expect(results).toMatchObject({ cut });
       // What is written to nobody is known a line later.
