@@ -18,7 +18,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { ApiClient } from '../test/support/api-client.ts';
-import { freePort } from '../test/support/proxies.ts';
+import { freePort } from '../test/support/free-port.ts';
 import { findProgram } from '../test/support/tools.ts';
 import { median } from './figures/statistics.ts';
 import { cpuSeconds, mainThreadSeconds } from './suite/process-usage.ts';

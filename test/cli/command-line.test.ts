@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { freePort } from '../support/proxies.ts';
+import { freePort } from '../support/free-port.ts';
 import { launcher, runLongshore } from '../support/registry.ts';
 
 test.each([['--version'], ['-v']])('%s prints name and version on stdout', async (flag) => {

@@ -4,8 +4,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from './free-port.ts';
 
 export const proxiesMissing: string | undefined =
   existsSync('/usr/sbin/nginx') && existsSync('/usr/sbin/haproxy')
@@ -93,13 +94,4 @@ function accepts(port: number): Promise<boolean> {
     });
     socket.once('error', () => setTimeout(resolve, 20, false));
   });
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -16,11 +16,11 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { freePorts } from './free-port.ts';
 
 const run = promisify(execFile);
 
@@ -144,7 +144,7 @@ async function startCluster(
     mkdirSync(join(folder, name));
   }
   writeFileSync(join(folder, 'keyring'), '');
-  const [monPort, httpPort, tlsPort, osdPort] = await freePorts(4);
+  const [monPort = 0, httpPort = 0, tlsPort = 0, osdPort = 0] = await freePorts(4);
   const certificateFile = join(folder, 'rgw.crt');
   const fsid = randomUUID();
   const osdId = randomUUID();
@@ -222,21 +222,6 @@ async function ended(child: ChildProcess): Promise<void> {
   const timer = setTimeout(() => child.kill('SIGKILL'), 10_000);
   await exit;
   clearTimeout(timer);
-}
-
-/** All listened on at once, so that they differ. */
-async function freePorts(count: number): Promise<[number, number, number, number]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports as [number, number, number, number];
 }
 
 function cephConfig(

@@ -7,7 +7,8 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort, type ReverseProxy, started } from './proxies.ts';
+import { freePort } from './free-port.ts';
+import { type ReverseProxy, started } from './proxies.ts';
 
 const document = new URL('../../docs/proxies.md', import.meta.url);
 

@@ -12,7 +12,8 @@ import type { Digest } from '../../../../src/oci/digest.ts';
 import type { RepositoryName } from '../../../../src/oci/reference.ts';
 import { RedisDescriptorCache } from '../../../../src/storage/cache/redis-cache.ts';
 import { createRedisClient } from '../../../../src/storage/cache/redis-client.ts';
-import { freePort, startRedis } from '../../../support/redis.ts';
+import { freePort } from '../../../support/free-port.ts';
+import { startRedis } from '../../../support/redis.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
 import { describeWith } from '../../../support/tools.ts';
 

@@ -5,7 +5,6 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HeadObjectCommand, ListMultipartUploadsCommand, type S3Client } from '@aws-sdk/client-s3';
@@ -15,6 +14,7 @@ import type { StorageDriver } from '../../../../src/storage/driver.ts';
 import { createS3Driver } from '../../../../src/storage/drivers/s3/driver.ts';
 import type { S3Options } from '../../../../src/storage/drivers/s3/options.ts';
 import { drain, noise, sha256 } from '../../../support/bytes.ts';
+import { freePort } from '../../../support/free-port.ts';
 import { type Radosgw, radosgwMissing, startRadosgw } from '../../../support/radosgw.ts';
 import { newBucket, plainClient, someS3Options } from '../../../support/s3-options.ts';
 import { type TempFolder, tempFolder } from '../../../support/temp-folder.ts';
@@ -284,11 +284,3 @@ describe.skipIf(noRegistry !== undefined)(`beside Distribution ${noRegistry ?? '
     expect(sha256(await drain(await driver.open(dataPath)))).toBe(sha256(content));
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
