@@ -28,7 +28,7 @@ export async function openStorage(
   { withWorkers }: { withWorkers: boolean },
 ): Promise<OpenedStorage> {
   const { driverName } = chosenDriver(config);
-  const options = optionsByThread(config);
+  const options = optionsByThread(syncingAll(config));
   const raw = await createDriver(driverName, options.main, logger);
   const driver = checked(raw);
   const workers =
@@ -42,6 +42,17 @@ export async function openStorage(
       await raw.close();
     },
   };
+}
+
+/** What a command removes stays removed, whatever pushes may lose: a manifest must not come back without its blobs. */
+function syncingAll(config: Config): Config {
+  const { filesystem } = config.storage;
+  return filesystem === undefined
+    ? config
+    : {
+        ...config,
+        storage: { ...config.storage, filesystem: { ...filesystem, dirsync: 'commit' } },
+      };
 }
 
 function createContext(

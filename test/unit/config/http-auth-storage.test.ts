@@ -259,6 +259,14 @@ describe('storage', () => {
     ]);
   });
 
+  test('filesystem.dirsync is commit unless none is asked for, and nothing else', () => {
+    expect(loaded(storage('filesystem: {}')).storage.filesystem?.dirsync).toBe('commit');
+    expect(loaded(storage('filesystem: {dirsync: none}')).storage.filesystem?.dirsync).toBe('none');
+    expect(faultsOf(storage('filesystem: {dirsync: each}'))).toEqual([
+      'storage.filesystem.dirsync (line 2): "each" must be one of [commit, none]',
+    ]);
+  });
+
   test('a maxthreads that is no number is a fault', () => {
     expect(faultsOf(storage('filesystem: {maxthreads: many}'))).toEqual([
       'storage.filesystem.maxthreads (line 2): "many" must be a whole number',

@@ -210,6 +210,7 @@ describe('null', () => {
       rootdirectory: '/var/lib/registry',
       maxthreads: 100,
       chunksync: 'each',
+      dirsync: 'commit',
     });
   });
 });

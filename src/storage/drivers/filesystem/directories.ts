@@ -47,12 +47,18 @@ interface Folder {
 
 export class Directories {
   readonly #syncs: DirectorySyncs;
+  readonly #isSynced: boolean;
   readonly #folders: Map<string, Folder> = new Map();
   #lastDebt = 0;
   /** So many known at which the oldest are forgotten. */
   #tooMany = maxKnown;
 
-  constructor(syncs: DirectorySyncs = new DirectorySyncs()) {
+  /** @param options.isSynced  False: entries are left to the file system (`dirsync: none`), and `sync` does nothing. */
+  constructor({
+    isSynced = true,
+    syncs = new DirectorySyncs(),
+  }: { isSynced?: boolean; syncs?: DirectorySyncs } = {}) {
+    this.#isSynced = isSynced;
     this.#syncs = syncs;
   }
 
@@ -128,7 +134,7 @@ export class Directories {
     return this.#isInMemory(this.#folder(directory));
   }
 
-  /** Makes what happened in `directories` durable, with the entries of those that were only just made. */
+  /** Makes what happened in `directories` durable, with the entries of those that were only just made, if they are to be. */
   sync(directories: Iterable<string>): Promise<void> {
     const wanted = new Set<Folder>();
     for (const directory of directories) {
@@ -141,7 +147,7 @@ export class Directories {
       }
     }
     for (const folder of wanted) {
-      if (this.#isInMemory(folder)) {
+      if (!this.#isSynced || this.#isInMemory(folder)) {
         this.#settleAll(debtsIn(folder));
         wanted.delete(folder);
       }

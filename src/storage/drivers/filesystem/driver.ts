@@ -52,7 +52,7 @@ class FilesystemDriver implements StorageDriver {
     renamesFolders: true,
   };
   readonly #root: string;
-  readonly #directories: Directories = new Directories();
+  readonly #directories: Directories;
   readonly #applyParts: ApplyParts;
   readonly #smallFiles: SmallFileCache = new SmallFileCache();
   readonly #listings: ListingCache;
@@ -61,10 +61,11 @@ class FilesystemDriver implements StorageDriver {
   /** Only where chunks are not synced one by one. */
   readonly syncUpload?: (path: string) => Promise<void>;
 
-  constructor({ rootdirectory, chunksync }: FilesystemParameters) {
+  constructor({ rootdirectory, chunksync, dirsync }: FilesystemParameters) {
     const root = resolve(rootdirectory);
     const syncsChunks = chunksync !== 'commit';
     this.#root = root === '/' ? '' : root;
+    this.#directories = new Directories({ isSynced: dirsync !== 'none' });
     this.#applyParts = {
       directories: this.#directories,
       takesFolders: syncsChunks,

@@ -23,15 +23,17 @@ beforeEach(() => {
   root = `${folder.path}/${count}`;
   synced = [];
   failing = undefined;
-  directories = new Directories(
-    new DirectorySyncs((directory, done) => {
-      synced.push(directory.slice(folder.path.length) || '/');
-      setImmediate(done, directory === failing ? new Error('disk') : undefined);
-    }),
-  );
+  directories = new Directories({ syncs: recordedSyncs() });
 });
 
 afterAll(() => folder.remove());
+
+function recordedSyncs(): DirectorySyncs {
+  return new DirectorySyncs((directory, done) => {
+    synced.push(directory.slice(folder.path.length) || '/');
+    setImmediate(done, directory === failing ? new Error('disk') : undefined);
+  });
+}
 
 /** What `sync` asked for, as paths below the root of this test (`.` is the folder around it). */
 async function syncedBy(directory: string): Promise<string[]> {
@@ -46,6 +48,15 @@ it('syncs each new directory and its parent once', async () => {
   expect(await syncedBy(`${root}/a/b`)).toEqual(['/a/b']);
   directories.make(`${root}/a/c`);
   expect(await syncedBy(`${root}/a/c`)).toEqual(['/a', '/a/c']);
+});
+
+it('syncs none, and owes none, where that is left to the file system', async () => {
+  directories = new Directories({ isSynced: false, syncs: recordedSyncs() });
+  directories.make(`${root}/a/b`);
+  expect(await syncedBy(`${root}/a/b`)).toEqual([]);
+  // What nobody owes counts as there for good.
+  directories.removeNew(`${root}/a/b`);
+  expect(fs.existsSync(`${root}/a/b`)).toBe(true);
 });
 
 it('owes nothing for directories that were there before', async () => {

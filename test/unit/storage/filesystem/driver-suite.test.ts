@@ -6,7 +6,13 @@ import { storageDriverSuite } from '../../../suites/storage-driver.ts';
 import { openHandlesBelow } from '../../../support/open-handles.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
 
-describe.each(['each', 'commit'] as const)('chunksync: %s', (chunksync) => {
+const ways = [
+  { chunksync: 'each', dirsync: 'commit' },
+  { chunksync: 'commit', dirsync: 'commit' },
+  { chunksync: 'each', dirsync: 'none' },
+] as const;
+
+describe.each(ways)('chunksync: $chunksync, dirsync: $dirsync', (way) => {
   storageDriverSuite(
     'filesystem',
     {
@@ -21,7 +27,7 @@ describe.each(['each', 'commit'] as const)('chunksync: %s', (chunksync) => {
         driver: createFilesystemDriver({
           rootdirectory: `${folder.path}/root`,
           maxthreads: 100,
-          chunksync,
+          ...way,
         }),
         leftovers: () => folder.files(),
         openHandles: () => openHandlesBelow(folder.path),
