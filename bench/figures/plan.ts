@@ -101,7 +101,7 @@ export function boundTexts(results: Results): readonly string[] {
       .map(({ rate }) => rate.median),
   );
   return [
-    `Syncs are those of ${ours?.name} on a disk, ${syncsOf(5)} for an image of five layers. A disk takes so many and no more: some 4,000 to 6,000 a second that of docs/performance.md; npm run bench:limits measures yours.`,
+    `Syncs are those of ${ours?.name} on a disk, ${syncsOf(5)} for an image of five layers (15 with storage.filesystem.dirsync: none). A disk takes so many and no more: some 4,000 to 6,000 a second that of docs/performance.md; npm run bench:limits measures yours.`,
     `One process of ${ours?.name} reached ${number(best)} images/s of profile (a) here, on ${results.machine.storage}: for more, set http.processes or run several instances.`,
   ];
 }
