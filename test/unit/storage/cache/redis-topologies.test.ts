@@ -13,7 +13,7 @@ import type { RepositoryName } from '../../../../src/oci/reference.ts';
 import { RedisDescriptorCache } from '../../../../src/storage/cache/redis-cache.ts';
 import { createRedisClient } from '../../../../src/storage/cache/redis-client.ts';
 import { freePort } from '../../../support/free-port.ts';
-import { startRedis } from '../../../support/redis.ts';
+import { type RedisServer, startRedis } from '../../../support/redis.ts';
 import { tempFolder } from '../../../support/temp-folder.ts';
 import { describeWith } from '../../../support/tools.ts';
 
@@ -59,15 +59,16 @@ describeWith(['redis-server', 'redis-cli'], 'a cluster of redis', () => {
   it('keeps entries whose keys live on different nodes, and forgets them', async () => {
     const folder = await tempFolder();
     undo.push(() => folder.remove());
-    const nodes = await Promise.all(
-      [1, 2, 3].map((number) =>
-        startRedis([
-          ...['--cluster-enabled', 'yes', '--cluster-config-file', `nodes-${number}.conf`],
-          ...['--dir', folder.path],
-        ]),
-      ),
-    );
-    for (const node of nodes) undo.push(() => node.kill());
+    const nodes: RedisServer[] = [];
+    for (const number of [1, 2, 3]) {
+      const node = await startRedis([
+        ...['--cluster-enabled', 'yes', '--cluster-config-file', `nodes-${number}.conf`],
+        ...['--dir', folder.path],
+      ]);
+      // At once: should the next not start, this one must not stay.
+      undo.push(() => node.kill());
+      nodes.push(node);
+    }
     const addrs = nodes.map(({ addr }) => addr);
     await promisify(execFile)('redis-cli', ['--cluster', 'create', ...addrs, '--cluster-yes']);
     const cache = await cacheOn({ addrs });
