@@ -101,7 +101,7 @@ function judge(
   const worse = changes.filter(isWorse);
   const count = worse.length + failed.length;
   print(
-    `${now.path} against ${baseline.path}: ${count} worse by more than ${tolerance * 100} %, of ${comparedCount} ratios compared`,
+    `${now.path} against ${baseline.path}: ${count} worse by more than ${tolerance * 100} %, in ${comparedCount} cases, by rate, CPU and memory`,
   );
   if (comparedCount === 0) {
     throw new RangeError('nothing could be compared');

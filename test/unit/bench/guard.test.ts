@@ -44,7 +44,7 @@ describe('guard', () => {
     const { code, lines } = run(aResults([steady]));
     expect(code).toBe(0);
     expect(lines[0]).toBe('not compared: (a) another against theirs: not run');
-    expect(lines[1]).toMatch(/: 0 worse by more than 10 %, of 1 ratios compared$/);
+    expect(lines[1]).toMatch(/: 0 worse by more than 10 %, in 1 cases, by rate, CPU and memory$/);
   });
 
   it('fails results in which ours failed', () => {
